@@ -1,0 +1,235 @@
+"""The records database: its tables, its transactions and its clock.
+
+SQLite on one machine, PostgreSQL on many. Queries live in the module that owns the thing they are about
+(documents, jobs, conversations, feedback, adapters, staff). Times are seconds since 1970 by the database's clock,
+so that machines whose clocks disagree still agree on leases.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+# Earlier versions can corrupt a WAL database when two connections checkpoint at once.
+SQLITE_WITH_SAFE_WAL = (3, 51, 3)
+
+Row: TypeAlias = sa.Row[*tuple[Any, ...]]
+
+metadata = sa.MetaData()
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("document_id", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, nullable=False, unique=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("removed", sa.Boolean, nullable=False, default=False),
+    sa.Column("active_version_id", sa.Integer),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("version_id", sa.Integer, primary_key=True),
+    sa.Column("document_id", sa.ForeignKey("documents.document_id"), nullable=False, index=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_at", sa.Float, nullable=False),
+    sa.Column("pages", sa.Integer),
+    sa.Column("chunk_count", sa.Integer, nullable=False, default=0),
+    sa.Column("indexed_at", sa.Float),
+    sa.Column("forgotten_at", sa.Float),
+    sa.Column("proof", sa.Text),
+)
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("chunk_id", sa.String(64), primary_key=True),
+    sa.Column("version_id", sa.ForeignKey("versions.version_id"), nullable=False, index=True),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("heading", sa.Text, nullable=False),
+    sa.Column("page", sa.Integer),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String(128), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("fence", sa.Integer, nullable=False, default=0),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("lease_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("error", sa.Text),
+    sa.Column("progress", sa.JSON, nullable=False, default=dict),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("rung_at", sa.Float, nullable=False, default=0.0),
+    sa.Column("finished_at", sa.Float),
+    sa.UniqueConstraint("kind", "subject"),
+)
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("conversation_id", sa.String(32), primary_key=True),
+    sa.Column("customer", sa.String(64), nullable=False, index=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("answer_id", sa.String(32), primary_key=True),
+    sa.Column("conversation_id", sa.ForeignKey("conversations.conversation_id"), index=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("feedback_id", sa.Integer, primary_key=True),
+    sa.Column("answer_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("rating", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("comment", sa.Text, nullable=False, default=""),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("rewrite", sa.Text, nullable=False, default=""),
+    sa.Column("approved_digest", sa.String(64)),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("reviewer", sa.Text, nullable=False, default=""),
+    sa.Column("adapter", sa.String(64)),
+    sa.Column("trained_in", sa.String(64)),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+adapters = sa.Table(
+    "adapters",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("parent", sa.String(64)),
+    sa.Column("base", sa.Text, nullable=False),
+    sa.Column("meta", sa.JSON, nullable=False, default=dict),
+    sa.Column("report", sa.JSON, nullable=False, default=dict),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("activated_at", sa.Float),
+)
+
+staff = sa.Table(
+    "staff",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
+)
+
+staff_sessions = sa.Table(
+    "staff_sessions",
+    metadata,
+    sa.Column("token_digest", sa.String(64), primary_key=True),
+    sa.Column("name", sa.ForeignKey("staff.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)
+
+
+class now(FunctionElement[float]):  # noqa: N801 - it reads as the SQL function that it is
+    """The database's clock, in seconds since 1970."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _now_in_sqlite(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(now, "postgresql")
+def _now_in_postgresql(*_: Any, **__: Any) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+def connect(url: str) -> sa.Engine:
+    """Open the database at an SQLAlchemy URL with the settings that keep it safe (see the SQLite documentation)."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    place = sa.make_url(url).database
+    if place and place != ":memory:":
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    journal = "WAL" if sqlite3.sqlite_version_info >= SQLITE_WITH_SAFE_WAL else "TRUNCATE"
+    for pragma in ("busy_timeout=10000", f"journal_mode={journal}", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that starts to write fails at once when another writer is there, so writers queue first.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that may write: committed at the end, rolled back on an error."""
+    with engine.execution_options(writes=True).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A consistent view of the records."""
+    with engine.begin() as connection:
+        yield connection
+
+
+def one(engine: sa.Engine, query: sa.Select[*tuple[Any, ...]]) -> Row | None:
+    """The first row of a query, or None."""
+    with reading(engine) as connection:
+        return connection.execute(query).first()
+
+
+def rows(engine: sa.Engine, query: sa.Select[*tuple[Any, ...]]) -> list[Row]:
+    """All rows of a query."""
+    with reading(engine) as connection:
+        return list(connection.execute(query))
+
+
+def new_id(inserted: sa.CursorResult[Any]) -> int:
+    """The primary key that an insert was given."""
+    key = inserted.inserted_primary_key
+    assert key is not None  # every table here has one
+    return int(key[0])
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the tables up to date (Alembic, `bot/migrations`)."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    command.upgrade(config, "head")

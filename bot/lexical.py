@@ -1,0 +1,70 @@
+"""The lexical leg: BM25 over FTS5 on SQLite, `ts_rank_cd` over a tsvector on PostgreSQL, in the records database.
+
+It searches only active versions, because it stands in the same database as the ledger.
+"""
+
+import re
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from bot import db
+from bot.records import Chunk
+
+# BM25 weights of the columns (chunk_id, heading, text): a word in the heading says more about the chunk.
+SQLITE_SEARCH = """
+SELECT chunk_words.chunk_id, -bm25(chunk_words, 0, 2, 1) AS score
+FROM chunk_words
+JOIN chunks ON chunks.chunk_id = chunk_words.chunk_id
+JOIN documents ON documents.active_version_id = chunks.version_id
+WHERE chunk_words MATCH :words ORDER BY score DESC LIMIT :k
+"""
+POSTGRESQL_SEARCH = """
+SELECT chunks.chunk_id, ts_rank_cd(chunks.words, query, 1) AS score
+FROM chunks
+JOIN documents ON documents.active_version_id = chunks.version_id,
+to_tsquery('english', :words) query
+WHERE chunks.words @@ query ORDER BY score DESC LIMIT :k
+"""
+# Words that say nothing of what a question is about; BM25 gives them little weight, leaving them out saves time.
+STOPWORDS = frozenset(
+    ["a", "about", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "me", "my", "of", "on", "or", "our", "she", "should", "so", "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "too", "very", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "why", "will", "with", "would", "you", "your"]
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, numbers included."""
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning."""
+    return [word for word in words(text) if word not in STOPWORDS]
+
+
+def index(connection: sa.Connection, chunks: Sequence[Chunk]) -> None:
+    """Make chunks findable by their words. PostgreSQL does it by itself, from the chunk table."""
+    if connection.dialect.name == "sqlite" and chunks:
+        insert = sa.text("INSERT INTO chunk_words (chunk_id, heading, text) VALUES (:chunk_id, :heading, :text)")
+        connection.execute(insert, [{"chunk_id": c.chunk_id, "heading": c.heading, "text": c.text} for c in chunks])
+
+
+def forget(connection: sa.Connection, version_id: int) -> None:
+    """Delete a version's chunks from the index; to be called before they leave the chunk table."""
+    if connection.dialect.name == "sqlite":
+        chunks = "SELECT chunk_id FROM chunks WHERE version_id = :version_id"
+        delete = sa.text(f"DELETE FROM chunk_words WHERE chunk_id IN ({chunks})")
+        connection.execute(delete, {"version_id": version_id})
+
+
+def search(engine: sa.Engine, query: str, k: int) -> list[tuple[str, float]]:
+    """The `k` best chunks of active versions as (chunk id, score), best first; any of the words may match."""
+    terms = list(dict.fromkeys(content_words(query) or words(query)))
+    if not terms:
+        return []
+    with db.reading(engine) as connection:
+        if connection.dialect.name == "sqlite":
+            statement, match = SQLITE_SEARCH, " OR ".join(f'"{term}"' for term in terms)
+        else:
+            statement, match = POSTGRESQL_SEARCH, " | ".join(terms)
+        return [(row.chunk_id, row.score) for row in connection.execute(sa.text(statement), {"words": match, "k": k})]

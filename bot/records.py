@@ -1,0 +1,190 @@
+"""The values that travel between modules: frozen, plain, and ignorant of where they are stored."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Role = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of one document version, as it is embedded and cited. `chunk_id` is stable for the same text."""
+
+    chunk_id: str
+    version_id: int
+    ordinal: int
+    heading: str
+    page: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk found for a question. `score` is the fused score: higher is better, comparable within one search."""
+
+    chunk_id: str
+    version_id: int
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a sentence stands: `quote` is an exact substring of the chunk's text."""
+
+    n: int
+    document: str
+    title: str
+    page: int | None
+    heading: str
+    quote: str
+    chunk_id: str
+    version_id: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first event of a consultation: what the search brought up."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """An event of a consultation: one verified sentence, ready to be shown. Its markers `[n]` name its citations."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds from the arrival of the question."""
+
+    retrieve: float
+    first_token: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the customer was told, pinned to everything that it was made from (DESIGN rule 4)."""
+
+    answer_id: str
+    question: str
+    text: str
+    abstained: bool
+    quoted: bool
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    dropped: tuple[str, ...]
+    model: str
+    adapter: str | None
+    prompt: str
+    parameters: dict[str, Any]
+    timings_ms: Timings
+
+
+DocumentState = Literal["queued", "reading", "embedding", "indexed", "failed", "quarantined", "removing", "removed"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file of the inbox and how far it has come. `freshness_ms` is last write to first retrievable."""
+
+    document_id: int
+    path: str
+    title: str
+    state: DocumentState
+    error: str | None
+    size_bytes: int
+    pages: int | None
+    chunks: int
+    freshness_ms: float | None
+    updated_at: datetime
+
+
+FeedbackState = Literal["pending", "approved", "rejected"]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A rating on its way to the training set. `rewrite` is what a reviewer wants said instead."""
+
+    feedback_id: int
+    answer_id: str
+    question: str
+    answer: str
+    evidence: tuple[Passage, ...]
+    rating: int
+    reason: str
+    comment: str
+    state: FeedbackState
+    rewrite: str
+    note: str
+    reviewer: str
+    adapter: str | None
+    trained_in: str | None
+    created_at: datetime
+
+
+AdapterState = Literal["candidate", "active", "rejected", "retired"]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One immutable version of the style. `report` is what the gate measured; `curve` the loss while training."""
+
+    name: str
+    state: AdapterState
+    path: str
+    parent: str | None
+    base: str
+    meta: dict[str, Any]
+    report: dict[str, Any]
+    created_at: datetime
+    activated_at: datetime | None
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """Training and held-out loss per step: `[{step, loss}, {step, held_out}]`."""
+        return list(self.meta.get("curve", []))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit of work. The row is the truth; the Celery message only rings the bell (DESIGN rule 1)."""
+
+    job_id: int
+    kind: str
+    subject: str
+    state: str
+    fence: int
+    attempts: int
+    error: str | None
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One line of a question set (`qa.jsonl`)."""
+
+    question_id: str
+    text: str
+    answers: tuple[str, ...]
+    documents: tuple[str, ...]
+    answerable: bool
+    history: tuple[Turn, ...] = ()

@@ -1,0 +1,1 @@
+"""How a document becomes knowledge, and stops being knowledge when it is gone."""

@@ -1,0 +1,1 @@
+"""When things happen: queues, schedules, the launcher, and the style loop."""
