@@ -65,6 +65,26 @@ def answers(engine: sa.Engine, conversation_id: str, customer: str) -> list[Answ
     return [_answer(row.answer) for row in db.rows(engine, query)]
 
 
+def require(engine: sa.Engine, conversation_id: str, customer: str) -> None:
+    """Raise `NotAllowed` unless this conversation exists and is the customer's."""
+    query = sa.select(db.conversations.c.conversation_id).where(
+        db.conversations.c.conversation_id == conversation_id, db.conversations.c.customer == customer
+    )
+    if db.one(engine, query) is None:
+        raise NotAllowed("There is no such conversation among yours; please start a new one.")
+
+
+def ratings(engine: sa.Engine, conversation_id: str, customer: str) -> dict[str, int]:
+    """The customer's thumbs in one of their conversations, by answer."""
+    query = (
+        sa.select(db.feedback.c.answer_id, db.feedback.c.rating)
+        .join(db.answers, db.answers.c.answer_id == db.feedback.c.answer_id)
+        .join(db.conversations, db.conversations.c.conversation_id == db.answers.c.conversation_id)
+        .where(db.conversations.c.conversation_id == conversation_id, db.conversations.c.customer == customer)
+    )
+    return {row.answer_id: row.rating for row in db.rows(engine, query)}
+
+
 def latest(engine: sa.Engine, customer: str) -> str | None:
     """The id of the customer's newest conversation."""
     query = (

@@ -28,8 +28,6 @@ documents = sa.Table(
     sa.Column("document_id", sa.Integer, primary_key=True),
     sa.Column("path", sa.Text, nullable=False, unique=True),
     sa.Column("title", sa.Text, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("error", sa.Text),
     sa.Column("removed", sa.Boolean, nullable=False, default=False),
     sa.Column("active_version_id", sa.Integer),
     sa.Column("updated_at", sa.Float, nullable=False),

@@ -5,12 +5,13 @@ ingest in flight (DESIGN rule 2). This module knows nothing of readers, embeddin
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 import sqlalchemy as sa
 
-from bot import db, jobs
+from bot import db, jobs, lexical
 from bot.errors import NotAllowed
 from bot.records import Chunk, Document, DocumentState, Job
 
@@ -20,7 +21,7 @@ def observe(engine: sa.Engine, path: str, digest: str, size_bytes: int, modified
     with db.writing(engine) as connection:
         document = connection.execute(sa.select(db.documents).where(db.documents.c.path == path)).first()
         if document is None:
-            new = {"path": path, "title": PurePath(path).stem, "state": "queued", "updated_at": db.now()}
+            new = {"path": path, "title": PurePath(path).stem, "removed": False, "updated_at": db.now()}
             document_id = db.new_id(connection.execute(sa.insert(db.documents).values(**new)))
         else:
             document_id = document.document_id
@@ -28,7 +29,7 @@ def observe(engine: sa.Engine, path: str, digest: str, size_bytes: int, modified
                 return None
         values = {"document_id": document_id, "digest": digest, "size_bytes": size_bytes, "modified_at": modified_at}
         version_id = db.new_id(connection.execute(sa.insert(db.versions).values(**values)))
-        _set(connection, document_id, state="queued", error=None, removed=False)
+        _set(connection, document_id, removed=False)
         return jobs.enqueue(connection, "ingest", str(version_id))
 
 
@@ -40,7 +41,7 @@ def tombstone(engine: sa.Engine, path: str) -> int | None:
         ).scalar()
         if found is None:
             return None
-        _set(connection, found, state="removing", error=None, removed=True, active_version_id=None)
+        _set(connection, found, removed=True, active_version_id=None)
         return jobs.enqueue(connection, "forget", str(found))
 
 
@@ -61,12 +62,6 @@ def version_of(engine: sa.Engine, version_id: int) -> db.Row:
         return connection.execute(query).one()
 
 
-def show(engine: sa.Engine, document_id: int, state: DocumentState, error: str | None = None) -> None:
-    """Let people see how far a document has come. A removed one stays removed."""
-    with db.writing(engine) as connection:
-        _set(connection, document_id, state=state, error=error)
-
-
 def activate(
     engine: sa.Engine, job: Job, version_id: int, title: str, pages: int | None, chunks: Sequence[Chunk]
 ) -> bool:
@@ -84,7 +79,7 @@ def activate(
         ).scalar()
         if removed or newest != version_id:
             return False
-        _set(connection, version.document_id, state="indexed", error=None, title=title, active_version_id=version_id)
+        _set(connection, version.document_id, title=title, active_version_id=version_id)
         connection.execute(
             sa.update(db.versions)
             .where(db.versions.c.version_id == version_id)
@@ -110,6 +105,39 @@ def stale_versions(engine: sa.Engine, document_id: int | None = None) -> list[in
     return [row.version_id for row in db.rows(engine, query)]
 
 
+def active_version(engine: sa.Engine, path: str) -> int | None:
+    """The version of a document that answers now, or None."""
+    row = db.one(engine, sa.select(db.documents.c.active_version_id).where(db.documents.c.path == path))
+    return None if row is None else row.active_version_id
+
+
+def store(engine: sa.Engine, version_id: int, chunks: Sequence[Chunk]) -> None:
+    """Write a version's chunks and their lexical index, unseen until it is activated. Writing again replaces them."""
+    with db.writing(engine) as connection:
+        _delete_chunks(connection, version_id)
+        if chunks:
+            connection.execute(sa.insert(db.chunks), [asdict(chunk) for chunk in chunks])
+        lexical.index(connection, chunks)
+
+
+def erase(engine: sa.Engine, version_id: int) -> None:
+    """Delete a version's chunks from the chunk table and the lexical index."""
+    with db.writing(engine) as connection:
+        _delete_chunks(connection, version_id)
+
+
+def prove_gone(engine: sa.Engine, version_id: int, proof: str) -> None:
+    """Record what a probe for the text of an erased version found."""
+    with db.writing(engine) as connection:
+        chosen = sa.update(db.versions).where(db.versions.c.version_id == version_id)
+        connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
+
+
+def _delete_chunks(connection: sa.Connection, version_id: int) -> None:
+    lexical.forget(connection, version_id)
+    connection.execute(sa.delete(db.chunks).where(db.chunks.c.version_id == version_id))
+
+
 def chunks_of(engine: sa.Engine, version_id: int) -> list[Chunk]:
     """The chunks of a version, in reading order."""
     table = db.chunks.c
@@ -118,11 +146,16 @@ def chunks_of(engine: sa.Engine, version_id: int) -> list[Chunk]:
 
 
 def listing(engine: sa.Engine, *, removed: bool = False) -> list[Document]:
-    """Every document that is in the folder (or, with `removed`, every document that was), newest change first."""
+    """Every document that is in the folder (or, with `removed`, every document that was), newest change first.
+
+    What is known of its newest version's job says how far it has come.
+    """
     newest = sa.select(sa.func.max(db.versions.c.version_id)).group_by(db.versions.c.document_id)
+    work = (db.jobs.c.kind == "ingest") & (db.jobs.c.subject == sa.cast(db.versions.c.version_id, sa.String))
     query = (
-        sa.select(db.documents, db.versions)
+        sa.select(db.documents, db.versions, db.jobs.c.state, db.jobs.c.error, db.jobs.c.progress)
         .join(db.versions, db.versions.c.document_id == db.documents.c.document_id)
+        .join(db.jobs, work)
         .where(db.versions.c.version_id.in_(newest), db.documents.c.removed == removed)
         .order_by(db.documents.c.updated_at.desc())
     )
@@ -142,7 +175,6 @@ def requeue(engine: sa.Engine, path: str) -> int:
     document = find(engine, path)
     with db.writing(engine) as connection:
         version = _newest(connection, document.document_id)
-        _set(connection, document.document_id, state="queued", error=None)
         return jobs.enqueue(connection, "ingest", str(version.version_id))
 
 
@@ -152,10 +184,8 @@ def _newest(connection: sa.Connection, document_id: int) -> db.Row:
 
 
 def _set(connection: sa.Connection, document_id: int, **values: object) -> None:
-    update = sa.update(db.documents).where(db.documents.c.document_id == document_id)
-    if "removed" not in values:
-        update = update.where(~db.documents.c.removed)
-    connection.execute(update.values(updated_at=db.now(), **values))
+    chosen = sa.update(db.documents).where(db.documents.c.document_id == document_id)
+    connection.execute(chosen.values(updated_at=db.now(), **values))
 
 
 def _document(row: db.Row) -> Document:
@@ -163,7 +193,7 @@ def _document(row: db.Row) -> Document:
         document_id=row.document_id,
         path=row.path,
         title=row.title,
-        state=row.state,
+        state=_state(row),
         error=row.error,
         size_bytes=row.size_bytes,
         pages=row.pages,
@@ -171,3 +201,13 @@ def _document(row: db.Row) -> Document:
         freshness_ms=None if row.indexed_at is None else 1000 * max(0.0, row.indexed_at - row.modified_at),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
     )
+
+
+def _state(row: db.Row) -> DocumentState:
+    if row.removed:
+        return "removed"
+    if row.state == "running":
+        return "embedding" if row.progress.get("stage") == "embedding" else "reading"
+    if row.state == "done":
+        return "indexed"
+    return "quarantined" if row.state == "quarantined" else "failed" if row.state == "failed" else "queued"

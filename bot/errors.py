@@ -47,3 +47,7 @@ class TrainingRefused(FrontdeskError):
 
 class AlreadyRunning(FrontdeskError):
     """Frontdesk is already up on this data folder."""
+
+
+class QuestionRefused(FrontdeskError):
+    """A question that cannot be asked as it stands."""

@@ -17,6 +17,7 @@ from bot.errors import NotAllowed
 from bot.records import Answer, Feedback, FeedbackState, Passage
 
 LONGEST_COMMENT = 2_000
+SAMPLE_PREFIX = "sample-"
 
 
 def rate(engine: sa.Engine, answer: Answer, rating: int, reason: str = "", comment: str = "") -> int:
@@ -113,10 +114,22 @@ def count_new(engine: sa.Engine) -> int:
     return sum(row.trained_in is None for row in trainable(engine))
 
 
+def digest(engine: sa.Engine) -> str:
+    """What there is to train on, as one digest: the same rows give the same."""
+    rows = [(row.feedback_id, row.rewrite) for row in trainable(engine)]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
 def mark_trained(connection: sa.Connection, ids: Sequence[int], adapter: str) -> None:
     """Note the adapter that learned from these rows, unless an earlier one already had."""
     chosen = db.feedback.c.feedback_id.in_(list(ids)) & db.feedback.c.trained_in.is_(None)
     connection.execute(sa.update(db.feedback).where(chosen).values(trained_in=adapter))
+
+
+def forget_sample(engine: sa.Engine) -> None:
+    """Delete the sample company's feedback."""
+    with db.writing(engine) as connection:
+        connection.execute(sa.delete(db.feedback).where(db.feedback.c.answer_id.startswith(SAMPLE_PREFIX)))
 
 
 def _insert(connection: sa.Connection, **values: Any) -> int:

@@ -1,15 +1,21 @@
 """The drop folder, as the staff pages use it: save an upload under a safe name, take a file away.
 
-The watcher sees what happens here; nothing else needs to be told.
+The watcher sees a new file by itself. A removal is also told to the ledger, so that the document is unanswerable at
+once, and so that a person who takes away most of the folder on purpose is not halted as if a disk had vanished.
 """
 
-import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from bot import bell, documents, feedback
 from bot.errors import NotAllowed, UnreadableDocument
+from bot.records import Chunk
+from bot.settings import Settings
 
 SAMPLE_FOLDER = "sample"
 LONGEST_NAME = 120
@@ -23,7 +29,7 @@ def save(inbox: Path, name: str, content: bytes, max_megabytes: int) -> Path:
     place = inbox / safe_name(name)
     with tempfile.NamedTemporaryFile(dir=inbox, prefix=".upload-", delete=False) as half:
         half.write(content)
-    os.replace(half.name, place)
+    Path(half.name).replace(place)
     return place
 
 
@@ -33,6 +39,31 @@ def remove(inbox: Path, path: str) -> None:
     if not place.is_relative_to(inbox.resolve()) or not place.is_file():
         raise NotAllowed(f"There is no file '{path}' in the inbox.")
     place.unlink()
+
+
+def withdraw(settings: Settings, engine: sa.Engine, path: str) -> None:
+    """Take a document away: its file, if that is still there, and its place among the answers."""
+    known = any(document.path == path for document in documents.listing(engine))
+    if not known or (settings.inbox_dir / path).is_file():
+        remove(settings.inbox_dir, path)
+    job_id = documents.tombstone(engine, path)
+    if job_id is not None:
+        bell.ring(settings, "forget", job_id)
+
+
+def remove_sample(settings: Settings, engine: sa.Engine) -> None:
+    """Take the sample company away: its folder, its documents' text and its example feedback."""
+    shutil.rmtree(settings.inbox_dir / SAMPLE_FOLDER, ignore_errors=True)
+    for document in documents.listing(engine):
+        if document.path.startswith(f"{SAMPLE_FOLDER}/"):
+            withdraw(settings, engine, document.path)
+    feedback.forget_sample(engine)
+
+
+def pieces(engine: sa.Engine, path: str) -> list[Chunk]:
+    """The chunks of a document's active version, in reading order; none where it has no active version."""
+    version_id = documents.active_version(engine, path)
+    return [] if version_id is None else documents.chunks_of(engine, version_id)
 
 
 def safe_name(name: str) -> str:

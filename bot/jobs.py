@@ -26,15 +26,14 @@ def enqueue(connection: sa.Connection, kind: str, subject: str) -> int:
     found = connection.execute(
         sa.select(db.jobs.c.job_id).where(db.jobs.c.kind == kind, db.jobs.c.subject == subject)
     ).scalar()
-    fresh = {"state": "queued", "attempts": 0, "error": None, "progress": {}, "rung_at": db.now(), "lease_until": 0.0}
+    fresh = {"state": "queued", "attempts": 0, "error": None, "progress": {}, "lease_until": 0.0}
+    fresh |= {"created_at": db.now(), "rung_at": db.now()}
     if found is not None:
         connection.execute(
             sa.update(db.jobs).where(db.jobs.c.job_id == found).values(**fresh, fence=db.jobs.c.fence + 1)
         )
         return int(found)
-    inserted = connection.execute(
-        sa.insert(db.jobs).values(kind=kind, subject=subject, fence=0, created_at=db.now(), **fresh)
-    )
+    inserted = connection.execute(sa.insert(db.jobs).values(kind=kind, subject=subject, fence=0, **fresh))
     return db.new_id(inserted)
 
 
@@ -84,10 +83,11 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> None:
         raise LeaseLost(f"Job {job.job_id} ({job.kind} {job.subject}) was taken over or ended, so this run stops.")
 
 
-def retry(engine: sa.Engine, job: Job, error: str) -> None:
-    """Put a job that failed by accident back into the queue, to be rung again soon."""
+def wait(engine: sa.Engine, job: Job, error: str) -> None:
+    """Put a job back because something that it needs is down. That is not the job's fault, so no attempt is counted."""
     with db.writing(engine) as connection:
-        _update_held(connection, job, state="queued", error=error, lease_until=0.0)
+        waiting = {"state": "queued", "error": error, "lease_until": 0.0, "rung_at": db.now()}
+        _update_held(connection, job, attempts=db.jobs.c.attempts - 1, **waiting)
 
 
 def overdue(engine: sa.Engine) -> list[Job]:
@@ -104,13 +104,20 @@ def overdue(engine: sa.Engine) -> list[Job]:
 
 
 def exhausted(engine: sa.Engine) -> list[Job]:
-    """Jobs that have died as often as they may. They are marked `quarantined` and returned once."""
+    """Jobs whose workers died as often as a job may. They are marked `quarantined` and returned once."""
     dead = (db.jobs.c.state == "running") & (db.jobs.c.lease_until < db.now()) | (db.jobs.c.state == "queued")
+    error = f"Its worker died {MAX_ATTEMPTS} times; look at the file, then try again."
     with db.writing(engine) as connection:
         found = connection.execute(sa.select(*_columns).where(dead & (db.jobs.c.attempts >= MAX_ATTEMPTS))).all()
         ids = [row.job_id for row in found]
-        connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id.in_(ids)).values(state="quarantined"))
+        connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id.in_(ids)).values(state="quarantined", error=error))
     return [Job(*row) for row in found]
+
+
+def known(engine: sa.Engine, kind: str, subject: str) -> bool:
+    """Whether this work was ever asked for."""
+    query = sa.select(db.jobs.c.job_id).where(db.jobs.c.kind == kind, db.jobs.c.subject == subject)
+    return db.one(engine, query) is not None
 
 
 def find(engine: sa.Engine, job_id: int) -> Job | None:

@@ -3,9 +3,11 @@
 It searches only active versions, because it stands in the same database as the ledger.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 
+import snowballstemmer
 import sqlalchemy as sa
 
 from bot import db
@@ -28,13 +30,30 @@ WHERE chunks.words @@ query ORDER BY score DESC LIMIT :k
 """
 # Words that say nothing of what a question is about; BM25 gives them little weight, leaving them out saves time.
 STOPWORDS = frozenset(
-    ["a", "about", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "me", "my", "of", "on", "or", "our", "she", "should", "so", "some", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "too", "very", "was", "we", "were", "what", "when", "where", "which", "who", "whom", "why", "will", "with", "would", "you", "your"]
+    """
+    a about also am an and any are as at be been being by can could did do does for from had has have he her his how i
+    if in into is it its just me my of on or our she should so some than that the their them then there these they this
+    to too very was we were what when where which who whom why will with would you your d don ll m re s t ve
+    """.split()
 )
+
+_stemmer = snowballstemmer.stemmer("english")
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, numbers included."""
     return re.findall(r"[^\W_]+", text.lower())
+
+
+def stems(text: str) -> list[str]:
+    """The stems of the content words (Porter 2, Snowball), so that "returned" meets "returns"."""
+    return [stem(word) for word in content_words(text)]
+
+
+@functools.cache
+def stem(word: str) -> str:
+    """The stem of one word."""
+    return str(_stemmer.stemWord(word))
 
 
 def content_words(text: str) -> list[str]:
@@ -68,3 +87,16 @@ def search(engine: sa.Engine, query: str, k: int) -> list[tuple[str, float]]:
         else:
             statement, match = POSTGRESQL_SEARCH, " | ".join(terms)
         return [(row.chunk_id, row.score) for row in connection.execute(sa.text(statement), {"words": match, "k": k})]
+
+
+def frequencies(engine: sa.Engine, terms: Sequence[str]) -> tuple[dict[str, int], int]:
+    """In how many chunks each term stands, and how many chunks there are."""
+    with db.reading(engine) as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(db.chunks)).scalar_one()
+        if connection.dialect.name == "sqlite":
+            count = sa.text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word")
+            found = {term: connection.execute(count, {"word": f'"{term}"'}).scalar_one() for term in terms}
+        else:
+            count = sa.text("SELECT count(*) FROM chunks WHERE words @@ plainto_tsquery('english', :word)")
+            found = {term: connection.execute(count, {"word": term}).scalar_one() for term in terms}
+    return found, total

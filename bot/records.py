@@ -98,7 +98,7 @@ class Answer:
     timings_ms: Timings
 
 
-DocumentState = Literal["queued", "reading", "embedding", "indexed", "failed", "quarantined", "removing", "removed"]
+DocumentState = Literal["queued", "reading", "embedding", "indexed", "failed", "quarantined", "removed"]
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ from bot.settings import Settings
 
 
 def is_due(settings: Settings, engine: sa.Engine) -> bool:
-    """Whether enough approved rows wait that no adapter has learned from yet."""
-    return feedback.count_new(engine) >= settings.train_min_rows
+    """Whether enough approved rows wait that no adapter has learned from, and that no run has tried yet."""
+    enough = feedback.count_new(engine) >= settings.train_min_rows
+    return enough and not jobs.known(engine, "train", feedback.digest(engine))
 
 
 def request(settings: Settings, engine: sa.Engine) -> int:
-    """Queue a training run, unless one waits or runs already, and return its job's id."""
+    """Queue a training run on the rows as they stand, unless one waits or runs already; return the job's id."""
     latest = jobs.latest(engine, "train")
     if latest and latest.state in ("queued", "running"):
         return latest.job_id
     with db.writing(engine) as connection:
-        job_id = jobs.enqueue(connection, "train", f"after-{latest.job_id if latest else 0}")
+        job_id = jobs.enqueue(connection, "train", feedback.digest(engine))
     bell.ring(settings, "train", job_id)
     return job_id

@@ -1,0 +1,144 @@
+"""The model server's routes: OpenAI's for chat, embeddings and models, vLLM's for adapters. API key on every one.
+
+Here requests are only translated; the work is done by the engine and the embedder that the app is given.
+"""
+
+import argparse
+import base64
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from bot.errors import FrontdeskError
+from bot.log import set_up_logging
+from bot.serving.chat import Chat
+from bot.serving.embeddings import Embedder
+from bot.serving.engine import Engine
+from bot.serving.gate import Gate
+from bot.serving.metrics import Metrics
+from bot.serving.problems import answer_problems
+from bot.serving.refusals import UnknownModel
+from bot.serving.weights import locate
+from bot.serving.wire import ChatBody, EmbeddingsBody, Json, LoadAdapterBody, UnloadAdapterBody, model_card
+from bot.settings import Settings, load_settings
+
+MOST_THREADS = 16  # a small model gains nothing from more
+
+
+def create_app(engine: Engine, embedder: Embedder, api_key: str) -> ASGIApp:
+    """The server as an ASGI application."""
+    metrics = Metrics(engine)
+    app = FastAPI(title="Frontdesk model server", openapi_url=None)
+    answer_problems(app)
+    routes = [_chat_route(engine, metrics), _models_routes(engine), _embeddings_route(embedder), _watch_routes(metrics)]
+    for router in routes:
+        app.include_router(router)
+    paths = {getattr(route, "path", "") for router in routes for route in router.routes}
+    return metrics.counting(Gate(app, api_key), paths)
+
+
+def _chat_route(engine: Engine, metrics: Metrics) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/chat/completions")
+    async def chat(request: Request, body: ChatBody) -> Response:
+        return await Chat(engine, metrics, body).answer(request)
+
+    return router
+
+
+def _models_routes(engine: Engine) -> APIRouter:
+    router = APIRouter(prefix="/v1")
+    started = int(time.time())
+
+    @router.get("/models")
+    async def models() -> Json:
+        cards = [model_card(engine.name, str(engine.folder), None, started)]
+        cards += [model_card(name, str(path), engine.name, started) for name, path in engine.adapters().items()]
+        return {"object": "list", "data": cards}
+
+    @router.post("/load_lora_adapter")
+    async def load(body: LoadAdapterBody) -> PlainTextResponse:
+        await run_in_threadpool(engine.load_adapter, body.lora_name, Path(body.lora_path))
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' added successfully.")
+
+    @router.post("/unload_lora_adapter")
+    async def unload(body: UnloadAdapterBody) -> PlainTextResponse:
+        await run_in_threadpool(engine.unload_adapter, body.lora_name)
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' removed successfully.")
+
+    return router
+
+
+def _embeddings_route(embedder: Embedder) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/embeddings")
+    async def embeddings(body: EmbeddingsBody) -> Json:
+        if body.model != embedder.name:
+            raise UnknownModel(f"The embedding model '{body.model}' does not exist; this server has '{embedder.name}'.")
+        found = await embedder.embed_soon(body.texts)
+        whole = body.encoding_format == "float"
+        data = [
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": vector.tolist() if whole else base64.b64encode(vector.tobytes()).decode(),
+            }
+            for index, vector in enumerate(found.vectors)
+        ]
+        counts = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
+        return {"object": "list", "data": data, "model": embedder.name, "usage": counts}
+
+    return router
+
+
+def _watch_routes(metrics: Metrics) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health")
+    async def health() -> Json:
+        return {"status": "ok"}
+
+    @router.get("/metrics")
+    async def figures() -> PlainTextResponse:
+        return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return router
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Load both models and answer until stopped; the port opens when everything is ready."""
+    torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
+    engine = Engine.load(settings.model, locate(settings.model, settings))
+    embedder = Embedder.load(settings.embedding_model, locate(settings.embedding_model, settings))
+    app = create_app(engine, embedder, settings.model_api_key.get_secret_value())
+    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m bot.serving.api --host 127.0.0.1 --port 8080`; 1 with a sentence when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m bot.serving.api", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    chosen = parser.parse_args(arguments)
+    set_up_logging()
+    try:
+        serve(load_settings(), chosen.host, chosen.port)
+    except FrontdeskError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""The operator's page: the versions of the bot's style, what the checks said of each, and which one speaks."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from bot import adapters, feedback, jobs, training
+from bot.records import Adapter, Job
+from ui import session, words
+from ui.edge import guarded
+from ui.escape import body, label
+
+REFRESH_SECONDS = 2
+UNDER_WAY = ("queued", "running")
+STATES = {
+    "active": ("Speaking now", "green", ":material/record_voice_over:"),
+    "candidate": ("Ready to promote", "blue", ":material/hourglass_empty:"),
+    "rejected": ("Did not pass", "red", ":material/block:"),
+    "retired": ("Retired", "gray", ":material/history:"),
+}
+
+
+def draw_page() -> None:
+    """The training, then the versions: the one that speaks first."""
+    st.title("Adapters", anchor=False)
+    greeting = "How the bot speaks. Each version learned its tone from approved answers; facts come from the documents."
+    st.html(body(greeting, "fd-greeting"))
+    database = session.desk().database
+    job = jobs.latest(database, "train")
+    busy = job is not None and job.state in UNDER_WAY
+    st.fragment(run_every=REFRESH_SECONDS if busy else None)(draw_training)(busy)
+
+    versions = sorted(adapters.listing(database), key=lambda version: version.state != "active")
+    speaking = next((version for version in versions if version.state == "active"), None)
+    if speaking is None:
+        st.info("The base model speaks. A style version takes over once it is trained and promoted.")
+    for version in versions:
+        with st.container(border=True, key=f"adapter-{version.name}"):
+            draw_version(version, opened=version == (speaking or versions[0]))
+    _draw_asked(speaking)
+
+
+def draw_training(was_busy: bool) -> None:
+    """The latest training run, live, and the way to start one."""
+    with guarded(), st.container(border=True, key="training"):
+        session.require_member()
+        desk = session.desk()
+        job = jobs.latest(desk.database, "train")
+        busy = job is not None and job.state in UNDER_WAY
+        if was_busy and not busy:
+            st.rerun()
+        approved, needed = feedback.count_new(desk.database), desk.settings.train_min_rows
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.html(
+                body(f"{approved} of {needed} new approved rows. Training starts by itself at {needed}.", "fd-quiet")
+            )
+            if st.button("Train now", key="train-now", icon=":material/school:", disabled=busy):
+                session.require_member()
+                training.request(desk.settings, desk.database)
+                st.rerun()
+        if job is not None:
+            draw_job(job)
+
+
+def draw_job(job: Job) -> None:
+    """How far a training run has come, or why it failed."""
+    progress, stage = job.progress, str(job.progress.get("stage", "starting"))
+    if job.state == "queued":
+        st.progress(0.0, text="Waiting for the trainer…")
+    elif job.state == "running":
+        step, steps = progress.get("step", 0), progress.get("steps", 0)
+        text = label(stage.capitalize()) + (f" · step {step} of {steps}" if steps else "…")
+        loss = progress.get("loss")
+        text += f" · loss {loss:.2f}" if isinstance(loss, int | float) else ""
+        st.progress(min(1.0, step / steps) if steps else 0.0, text=text)
+    elif job.error:
+        st.error(label(f"The last training did not end well: {job.error}"), icon=":material/error:")
+
+
+def draw_version(version: Adapter, *, opened: bool) -> None:
+    """One version: its state, what it was made of, how it did."""
+    word, colour, icon = STATES[version.state]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(label(version.name), anchor=False, width="content")
+        st.badge(word, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the colours above
+    st.html(body(_facts(version), "fd-quiet"))
+    with st.expander("How it learned and what the checks say", expanded=opened, key=f"details-{version.name}"):
+        draw_report(version.report)
+        draw_curve(version.curve)
+    draw_samples(version)
+    with st.container(horizontal=True):
+        if version.state == "active" and st.button("Roll back", key="roll-back", icon=":material/undo:"):
+            _ask("roll-back", version.name)
+        promotable = version.state in ("candidate", "retired")
+        if promotable and st.button("Promote", key=f"promote-{version.name}", icon=":material/publish:"):
+            _ask("promote", version.name)
+
+
+def draw_curve(curve: list[dict[str, float]]) -> None:
+    """The loss of training and on held-out rows, by step."""
+    table = pd.DataFrame(curve)
+    named = {"loss": "training", "held_out": "held out"}
+    columns = [column for column in named if column in table]
+    if "step" not in table or not columns:
+        st.caption("No training curve was recorded.")
+        return
+    lines = table.groupby("step")[columns].last().interpolate(limit_area="inside").rename(columns=named)
+    st.caption("Loss by training step: lower is better; held-out rows were not learned from.")
+    st.line_chart(lines, height=220, x_label="step", y_label="loss", alt="Loss by training step")
+
+
+def draw_report(report: dict[str, Any]) -> None:
+    """What the gate measured before and after."""
+    checks = report.get("checks") or []
+    if not checks:
+        st.caption("No check report was recorded.")
+        return
+    rows = [
+        {
+            "Check": label(str(check.get("name", "")).replace("_", " ")),
+            "Before": _number(check.get("before")),
+            "After": _number(check.get("after")),
+            "Better is": str(check.get("better", "")),
+            "Verdict": "passed" if check.get("passed") else "not passed",
+        }
+        for check in checks
+    ]
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
+
+
+def draw_samples(version: Adapter) -> None:
+    """The same questions before and after."""
+    samples = version.report.get("samples") or []
+    if not samples:
+        return
+    with st.expander(f"How it sounds · {words.count(len(samples), 'example')}", key=f"samples-{version.name}"):
+        for sample in samples:
+            st.html(body(str(sample.get("question", "")), "fd-title"))
+            before, after = st.columns(2)
+            for column, name in ((before, "before"), (after, "after")):
+                column.caption(name.capitalize())
+                column.html(body(str(sample.get(name, "")), "fd-text fd-passage"))
+
+
+@st.dialog("Change who speaks?")
+def draw_promotion(name: str) -> None:
+    """The question before a version speaks to customers."""
+    st.html(body(f"{name} answers every customer from the next question on. You can roll back at any time.", "fd-text"))
+    if st.button("Promote", key="confirm-promote", type="primary"):
+        with guarded():
+            session.require_member()
+            adapters.activate(session.desk().database, name)
+            st.rerun()
+
+
+@st.dialog("Roll back?")
+def draw_roll_back(name: str, parent: str | None) -> None:
+    """The question before the version before speaks again."""
+    text = f"{name} stops speaking, and {parent or 'the base model'} answers from the next question on."
+    st.html(body(text, "fd-text"))
+    if st.button("Roll back", key="confirm-roll-back", type="primary"):
+        with guarded():
+            session.require_member()
+            adapters.roll_back(session.desk().database)
+            st.rerun()
+
+
+def _ask(what: str, name: str) -> None:
+    st.session_state["asked"] = (what, name)
+    st.rerun()
+
+
+def _draw_asked(speaking: Adapter | None) -> None:
+    what, name = st.session_state.pop("asked", ("", ""))
+    if what == "promote":
+        draw_promotion(name)
+    elif what == "roll-back" and speaking:
+        draw_roll_back(speaking.name, speaking.parent)
+
+
+def _facts(version: Adapter) -> str:
+    meta = version.meta
+    facts = [f"made {words.ago(version.created_at)}"]
+    if "rows" in meta:
+        facts.append(f"learned from {words.count(int(meta['rows']), 'row')}")
+    if "seconds" in meta:
+        facts.append(f"in {words.duration(1_000 * float(meta['seconds']))}")
+    facts += [f"{name.replace('_', ' ')} {meta[name]}" for name in ("epochs", "rank", "learning_rate") if name in meta]
+    return " · ".join(facts)
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"

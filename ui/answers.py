@@ -1,0 +1,111 @@
+"""How one exchange looks: the question, the answer, its sources, and the customer's opinion of it."""
+
+from collections.abc import Collection
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from bot import conversations, feedback
+from bot.desk import Desk
+from bot.records import Answer, Citation
+from ui import session, words
+from ui.edge import guarded
+from ui.escape import answer_body, body, highlighted, label
+
+AVATARS = {"user": ":material/person:", "assistant": ":material/support_agent:"}
+BAD, GOOD = 0, 1
+REASONS = ("Wrong", "Not helpful", "Too long", "Wrong tone")
+
+
+def draw_all(desk: Desk, customer: str, conversation_id: str, given: list[Answer], available: Collection[str]) -> None:
+    """A whole conversation. `available` are the documents that may still be shown."""
+    ratings = conversations.ratings(desk.database, conversation_id, customer) if given else {}
+    for answer in given:
+        draw_question(answer.question)
+        with message("assistant"):
+            draw_answer(answer, available)
+            draw_opinion(answer.answer_id, ratings.get(answer.answer_id), draw_voice(answer))
+
+
+def message(role: str) -> DeltaGenerator:
+    """The bubble of one speaker."""
+    return st.chat_message(role, avatar=AVATARS[role])
+
+
+def draw_question(question: str) -> None:
+    """What the customer asked."""
+    with message("user"):
+        st.html(body(question))
+
+
+def draw_answer(answer: Answer, available: Collection[str]) -> None:
+    """What the customer was told, and where it stands."""
+    if answer.abstained:
+        st.html(body(answer.text, "fd-text fd-abstained"))
+        return
+    st.html(answer_body(answer.text))
+    if answer.citations:
+        st.caption("Sources")
+    for citation in answer.citations:
+        draw_source(answer, citation, available)
+
+
+def draw_source(answer: Answer, citation: Citation, available: Collection[str]) -> None:
+    """One citation; opened, it shows the passage with the quote marked."""
+    place = [citation.title, citation.heading, f"page {citation.page}" if citation.page else ""]
+    where = " · ".join(dict.fromkeys(part for part in place if part))
+    with st.expander(label(f"[{citation.n}] {where}"), key=f"source-{answer.answer_id}-{citation.n}"):
+        if citation.document not in available:
+            st.caption("This document has been removed since.")
+            return
+        texts = {passage.chunk_id: passage.text for passage in answer.passages}
+        st.html(highlighted(texts.get(citation.chunk_id, citation.quote), [citation.quote]))
+
+
+def draw_voice(answer: Answer) -> str:
+    """Who answered and how long it took, as a caption."""
+    voice = "our documents, word for word" if answer.quoted else answer.adapter or "base model"
+    return f"{voice} · {words.duration(answer.timings_ms.total)}"
+
+
+@st.fragment
+def draw_opinion(answer_id: str, rating: int | None, caption: str) -> None:
+    """A thumb, kept at once; then the reason, which is optional."""
+    with guarded():
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            thumb = st.feedback("thumbs", key=f"thumb-{answer_id}", default=rating)
+            st.caption(label(caption), width="content")
+        kept = st.session_state.setdefault(f"rated-{answer_id}", rating)
+        if thumb is not None and thumb != kept:
+            _rate(answer_id, thumb)
+            st.session_state[f"rated-{answer_id}"] = thumb
+            st.session_state[f"asked-{answer_id}"] = True
+        if st.session_state.get(f"asked-{answer_id}") and thumb is not None:
+            draw_reason(answer_id, thumb)
+        elif st.session_state.get(f"thanked-{answer_id}"):
+            st.caption(":material/check: Thank you. We read every comment.")
+
+
+def draw_reason(answer_id: str, thumb: int) -> None:
+    """What was wrong, or what was good, in the customer's words."""
+    with st.form(f"opinion-{answer_id}"):
+        reason = None
+        if thumb == BAD:
+            reason = st.pills("What was the matter?", REASONS, key=f"reason-{answer_id}")
+        comment = st.text_area(
+            "Would you like to add something?",
+            key=f"comment-{answer_id}",
+            height=80,
+            max_chars=feedback.LONGEST_COMMENT,
+            placeholder="Optional",
+        )
+        if st.form_submit_button("Send", key=f"send-{answer_id}"):
+            _rate(answer_id, thumb, reason or "", comment or "")
+            st.session_state[f"asked-{answer_id}"] = False
+            st.session_state[f"thanked-{answer_id}"] = True
+            st.rerun(scope="fragment")
+
+
+def _rate(answer_id: str, thumb: int, reason: str = "", comment: str = "") -> None:
+    database = session.desk().database
+    feedback.rate(database, conversations.answer(database, answer_id, session.customer()), thumb, reason, comment)

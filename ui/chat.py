@@ -1,0 +1,155 @@
+"""The customer's page: ask, watch the answer arrive, see where it stands, say what one thinks of it."""
+
+from pathlib import PurePath
+
+import streamlit as st
+
+from bot import conversations, documents
+from bot.desk import Desk
+from bot.errors import FrontdeskError, ModelUnavailable, SearchUnavailable
+from bot.log import get_log
+from bot.records import Answer, Document, Found, Sentence
+from ui import answers, session
+from ui.consultations import Consultation
+from ui.edge import APOLOGY, guarded
+from ui.escape import answer_body, body, label
+
+EXAMPLES = 4
+# What the sample company's customers like to know, by the document that answers it.
+SAMPLE_QUESTIONS = {
+    "returns-and-refunds.md": "How long do I have to send something back?",
+    "delivery-and-shipping.html": "How long does delivery take?",
+    "gift-cards.txt": "How long is a gift card valid?",
+    "warranty-and-repairs.md": "What does the warranty cover?",
+}
+
+log = get_log(__name__)
+
+
+def draw_page() -> None:
+    """The conversation of the customer at this browser."""
+    desk, customer = session.desk(), session.customer()
+    running = session.consultations().running(customer)
+    conversation_id = running.conversation_id if running else _conversation(desk, customer)
+    given = conversations.answers(desk.database, conversation_id, customer) if conversation_id else []
+    failed: tuple[str, str] | None = st.session_state.get("failed")
+    empty = not (given or running or failed)
+    listing = documents.listing(desk.database)
+
+    draw_heading(desk.settings.company, empty=empty, busy=running is not None)
+    question = st.chat_input(
+        "Ask a question",
+        key="question",
+        max_chars=desk.settings.max_question_characters,
+        submit_mode="disable",
+        disabled=running is not None,
+    )
+    if question:
+        _ask(desk, customer, conversation_id, given, question)
+    if empty:
+        example = draw_examples([document for document in listing if document.chunks], desk.settings.contact)
+        if example:
+            _ask(desk, customer, conversation_id, given, example)
+
+    answers.draw_all(desk, customer, conversation_id or "", given, {document.path for document in listing})
+    if running:
+        draw_arriving(running, desk.settings.contact)
+        st.rerun()
+    elif failed and draw_failed(*failed):
+        _ask(desk, customer, conversation_id, given, failed[0])
+
+
+def draw_heading(company: str, *, empty: bool, busy: bool) -> None:
+    """Whose desk this is; with the way to a new conversation once there is one."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(label(company), anchor=False, width="content")
+        fresh = not empty and st.button(
+            "New conversation", key="new-conversation", icon=":material/add:", disabled=busy, type="tertiary"
+        )
+    if fresh:
+        st.session_state["conversation"] = None
+        st.session_state.pop("failed", None)
+        st.rerun()
+    if empty:
+        st.html(body("Ask us anything. We answer from our own documents and show you where it says so.", "fd-greeting"))
+
+
+def draw_examples(indexed: list[Document], contact: str) -> str | None:
+    """A few questions to begin with; the one that was chosen."""
+    if not indexed:
+        st.info(f"We are still getting ready and have nothing to answer from yet. Until then, ask {label(contact)}.")
+        return None
+    questions = [SAMPLE_QUESTIONS[name] for name in map(_file_name, indexed) if name in SAMPLE_QUESTIONS]
+    questions += [f"What should I know about “{_short(document.title)}”?" for document in indexed]
+    st.space("small")
+    columns = st.columns(2)
+    for number, question in enumerate(questions[:EXAMPLES]):
+        if columns[number % 2].button(label(question), key=f"example-{number}", width="stretch"):
+            return question
+    return None
+
+
+def draw_arriving(running: Consultation, contact: str) -> None:
+    """A question whose answer is on its way, sentence by sentence."""
+    answers.draw_question(running.question)
+    with answers.message("assistant"):
+        text, status = st.empty(), st.empty()
+        sentences: list[str] = []
+        saying = "Looking in our documents…"
+        try:
+            for event in running.follow():
+                if isinstance(event, Found):
+                    saying = "Reading what we found…"
+                elif isinstance(event, Sentence):
+                    sentences.append(event.text)
+                    saying = "Writing…"
+                    text.html(answer_body(" ".join(sentences)))
+                status.caption(f":material/progress_activity: {saying}")
+        except Exception as error:  # noqa: BLE001 - the customer gets a sentence and another try, the log the rest
+            st.session_state["failed"] = (running.question, _excuse(error, contact))
+        else:
+            st.session_state.pop("failed", None)
+
+
+def draw_failed(question: str, excuse: str) -> bool:
+    """A question that got no answer; whether to try again."""
+    answers.draw_question(question)
+    with answers.message("assistant"):
+        st.warning(label(excuse), icon=":material/cloud_off:")
+        return st.button("Try again", key="try-again", icon=":material/refresh:")
+
+
+def _ask(desk: Desk, customer: str, conversation_id: str | None, given: list[Answer], question: str) -> None:
+    with guarded():
+        if conversation_id is None:
+            conversation_id = conversations.start(desk.database, customer)
+        conversations.require(desk.database, conversation_id, customer)
+        st.session_state["conversation"] = conversation_id
+        st.session_state.pop("failed", None)
+        history = conversations.history(given)
+        session.consultations().start(desk, customer, conversation_id, question, history)
+        st.rerun()
+
+
+def _conversation(desk: Desk, customer: str) -> str | None:
+    """The conversation that is open in this tab; at first the customer's latest."""
+    if "conversation" not in st.session_state:
+        st.session_state["conversation"] = conversations.latest(desk.database, customer)
+    chosen: str | None = st.session_state["conversation"]
+    return chosen
+
+
+def _excuse(error: Exception, contact: str) -> str:
+    """What a customer is told; what a member of staff needs to know goes to the log."""
+    log.warning("a question got no answer", reason=str(error), exc_info=not isinstance(error, FrontdeskError))
+    if type(error) in (ModelUnavailable, SearchUnavailable):
+        return f"We cannot answer right now. Please try again in a moment, or ask {contact}."
+    return str(error) if isinstance(error, FrontdeskError) else APOLOGY
+
+
+def _file_name(document: Document) -> str:
+    return PurePath(document.path).name
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= 40 else f"{title[:39].rstrip()}…"

@@ -1,0 +1,43 @@
+"""Customer text, document text and feedback are data. Everything of that kind that a page shows goes through here.
+
+Bodies become escaped HTML for `st.html`, which knows no Markdown at all. Labels (of buttons, expanders, messages)
+are always Markdown in Streamlit, so there every sign that means something to it is disarmed.
+"""
+
+import html
+import re
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
+# Streamlit finds these after parsing, where a backslash no longer helps; an invisible joiner breaks them up.
+_FOUND_LATE = re.compile(r"(?<=[:@])|(?<=www)(?=\.)", re.IGNORECASE)
+_JOINER = "\u2060"
+_MARKER = re.compile(r"\[(\d{1,2})\]")
+
+
+def label(text: str) -> str:
+    """Text that stands in a Markdown label exactly as it is: no link, image, icon, colour, formula or list."""
+    one_line = " ".join(text.split())
+    return _MARKDOWN.sub(r"\\\1", _FOUND_LATE.sub(_JOINER, one_line))
+
+
+def body(text: str, kind: str = "fd-text") -> str:
+    """Text as inert HTML that keeps its line breaks; `kind` is one of our own style classes."""
+    return f'<div class="{kind}">{html.escape(text)}</div>'
+
+
+def answer_body(text: str) -> str:
+    """An answer as inert HTML, its citation markers `[n]` set off."""
+    marked = _MARKER.sub(r'<span class="fd-marker">[\1]</span>', html.escape(text))
+    return f'<div class="fd-text fd-answer">{marked}</div>'
+
+
+def highlighted(text: str, quotes: list[str]) -> str:
+    """A passage as inert HTML with its quotes marked, where they occur in it word for word."""
+    spans = sorted((text.find(quote), text.find(quote) + len(quote)) for quote in set(quotes) if quote in text)
+    pieces, place = [], 0
+    for start, end in spans:
+        if end > place:
+            start = max(start, place)
+            pieces += [html.escape(text[place:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
+            place = end
+    return f'<div class="fd-text fd-passage">{"".join([*pieces, html.escape(text[place:])])}</div>'

@@ -1,0 +1,143 @@
+"""What the staff can learn from the last answers: how many, how good, how fast, and what is missing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import pandas as pd
+import streamlit as st
+
+from bot import conversations, feedback, jobs
+from bot.records import Answer, Feedback
+from ui import session, words
+from ui.escape import body, label
+
+LAST_ANSWERS = 1_000
+GAPS_SHOWN = 20
+JOB_STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "quarantined": "set aside"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Some answers in figures. Times are milliseconds; None where there is nothing to measure."""
+
+    answers: int
+    abstained: int
+    quoted: int
+    dropped: int
+    first_token_ms: float | None
+    total_ms: float | None
+    rated: int
+    liked: int
+
+
+def summarise(given: Sequence[Answer], ratings: dict[str, int]) -> Summary:
+    """Count what there is to count in some answers. `ratings` are thumbs (1 good, 0 bad) by answer."""
+    told = [answer for answer in given if not answer.abstained]
+    thumbs = [ratings[answer.answer_id] for answer in given if answer.answer_id in ratings]
+    return Summary(
+        answers=len(given),
+        abstained=len(given) - len(told),
+        quoted=sum(answer.quoted for answer in told),
+        dropped=sum(len(answer.dropped) for answer in given),
+        first_token_ms=median(answer.timings_ms.first_token for answer in told) if told else None,
+        total_ms=median(answer.timings_ms.total for answer in told) if told else None,
+        rated=len(thumbs),
+        liked=sum(thumbs),
+    )
+
+
+def by_voice(given: Sequence[Answer]) -> dict[str, list[Answer]]:
+    """Answers by the adapter that spoke."""
+    voices: dict[str, list[Answer]] = defaultdict(list)
+    for answer in given:
+        voices[answer.adapter or "base model"].append(answer)
+    return dict(voices)
+
+
+def draw_page() -> None:
+    """The figures, the gaps, the work."""
+    st.title("Insights", anchor=False)
+    database = session.desk().database
+    given = conversations.recent(database, LAST_ANSWERS)
+    ratings = _ratings(feedback.listing(database))
+    if not given:
+        st.info(
+            "Nobody has asked anything yet. Figures appear here with the first question.", icon=":material/insights:"
+        )
+    else:
+        st.html(body(f"The last {words.count(len(given), 'answer')}.", "fd-greeting"))
+        draw_summary(summarise(given, ratings))
+        draw_voices(by_voice(given), ratings)
+        draw_gaps([answer.question for answer in given if answer.abstained])
+    draw_jobs(jobs.count_by_state(database))
+
+
+def draw_summary(summary: Summary) -> None:
+    """Eight figures."""
+    told = summary.answers - summary.abstained
+    figures = {
+        "Answered": (words.share(told, summary.answers), "Of all questions"),
+        "Not in the documents": (words.share(summary.abstained, summary.answers), "Questions that got no answer"),
+        "Thumbs up": (words.share(summary.liked, summary.rated), f"Of {words.count(summary.rated, 'rating')}"),
+        "In own words": (words.share(told - summary.quoted, told), "Answers that the model phrased itself"),
+        "Quoted": (words.share(summary.quoted, told), "Answers in the documents' words, because the model's failed"),
+        "Sentences held back": (f"{summary.dropped:,}", "Said by the model, but not supported by the documents"),
+        "First word after": (_time(summary.first_token_ms), "Median"),
+        "Whole answer after": (_time(summary.total_ms), "Median"),
+    }
+    for row in range(0, len(figures), 4):
+        for column, (name, (value, meaning)) in zip(st.columns(4), list(figures.items())[row : row + 4], strict=True):
+            column.metric(name, value, help=meaning, border=True)
+
+
+def draw_voices(voices: dict[str, list[Answer]], ratings: dict[str, int]) -> None:
+    """The same by who spoke."""
+    st.subheader("By voice", anchor=False)
+    rows = []
+    for name, given in voices.items():
+        figures = summarise(given, ratings)
+        told = figures.answers - figures.abstained
+        rows.append(
+            {
+                "Voice": label(name),
+                "Answers": f"{figures.answers:,}",
+                "Answered": words.share(told, figures.answers),
+                "In own words": words.share(told - figures.quoted, told),
+                "Thumbs up": words.share(figures.liked, figures.rated),
+                "Whole answer after": _time(figures.total_ms),
+            }
+        )
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
+
+
+def draw_gaps(questions: list[str]) -> None:
+    """What customers asked and the documents do not say, newest first."""
+    st.subheader("What the documents do not answer", anchor=False)
+    if not questions:
+        st.info("Every recent question had an answer in the documents.", icon=":material/check_circle:")
+        return
+    st.caption("Recent questions without an answer. A document about them would help.")
+    with st.container(border=True, key="gaps", gap="xsmall"):
+        for question in list(dict.fromkeys(questions))[:GAPS_SHOWN]:
+            st.html(body(question))
+
+
+def draw_jobs(counts: dict[str, int]) -> None:
+    """The work behind the scenes."""
+    st.subheader("Work behind the scenes", anchor=False)
+    if not counts:
+        st.caption("No document has been read and nothing has been trained yet.")
+        return
+    parts = [f"{counts[state]:,} {word}" for state, word in JOB_STATES.items() if counts.get(state)]
+    parts += [f"{number:,} {state}" for state, number in counts.items() if state not in JOB_STATES]
+    st.html(body(" · ".join(parts), "fd-quiet"))
+
+
+def _ratings(opinions: Sequence[Feedback]) -> dict[str, int]:
+    return {opinion.answer_id: opinion.rating for opinion in opinions}
+
+
+def _time(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else words.duration(milliseconds)

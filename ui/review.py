@@ -1,0 +1,144 @@
+"""The reviewer's page: what customers thought of answers, and what of it may teach the style."""
+
+import streamlit as st
+
+from bot import feedback, ground
+from bot.records import Feedback, FeedbackState
+from ui import session, words
+from ui.edge import guarded
+from ui.escape import answer_body, body, label
+
+ITEMS_A_PAGE = 10
+FILTERS: dict[str, FeedbackState | None] = {
+    "Pending": "pending",
+    "Approved": "approved",
+    "Rejected": "rejected",
+    "All": None,
+}
+BADGES = {"pending": ("Pending", "gray"), "approved": ("Approved", "green"), "rejected": ("Rejected", "red")}
+NOTHING = {
+    "Pending": "Nothing waits for review. New ratings from the chat appear here.",
+    "Approved": "Nothing is approved yet. Approved answers teach the bot its style.",
+    "Rejected": "Nothing has been rejected.",
+    "All": "There is no feedback yet. Ratings from the chat appear here.",
+}
+
+
+def draw_page() -> None:
+    """The queue."""
+    st.title("Review", anchor=False)
+    greeting = "Approve answers that sound right, or write how they should sound. Only approved ones are learned from."
+    st.html(body(greeting, "fd-greeting"))
+    desk = session.desk()
+    draw_counter(feedback.count_new(desk.database), desk.settings.train_min_rows)
+    chosen = st.segmented_control(
+        "Show", list(FILTERS), default="Pending", required=True, key="review-filter", label_visibility="collapsed"
+    )
+    items = feedback.listing(desk.database, FILTERS[chosen or "Pending"])
+    if not items:
+        st.info(NOTHING[chosen or "Pending"], icon=":material/inbox:")
+    shown = st.session_state.get("items-shown", ITEMS_A_PAGE)
+    for item in items[:shown]:
+        with st.container(border=True, key=f"feedback-{item.feedback_id}"):
+            draw_item(item)
+    if len(items) > shown and st.button(f"Show more ({len(items) - shown})", key="more-feedback"):
+        st.session_state["items-shown"] = shown + ITEMS_A_PAGE
+        st.rerun()
+
+
+def draw_counter(approved: int, needed: int) -> None:
+    """How near the next training is."""
+    text = f"{approved} of {needed} approved rows until the next training"
+    if approved >= needed:
+        text = f"{words.count(approved, 'approved row')}: enough for the next training, which starts by itself"
+    st.progress(min(1.0, approved / needed), text=text)
+
+
+def draw_item(item: Feedback) -> None:
+    """One opinion: what was asked and said, on what grounds, and what the reviewer makes of it."""
+    word, colour = BADGES[item.state]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.html(body(item.question, "fd-title"), width="content")
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            if item.trained_in:
+                st.badge(label(f"in {item.trained_in}"), icon=":material/school:", color="blue")
+            st.badge(word, color=colour)  # type: ignore[arg-type]  # one of the colours above
+    st.html(answer_body(item.answer))
+    draw_opinion(item)
+    if item.evidence:
+        with st.expander(
+            f"Evidence · {words.count(len(item.evidence), 'passage')}", key=f"evidence-{item.feedback_id}"
+        ):
+            for passage in item.evidence:
+                place = [passage.title, passage.heading, f"page {passage.page}" if passage.page else ""]
+                st.html(body(" · ".join(dict.fromkeys(part for part in place if part)), "fd-title"))
+                st.html(body(passage.text, "fd-text fd-passage"))
+    if item.state == "pending":
+        draw_decision(item)
+    else:
+        draw_decided(item)
+
+
+def draw_opinion(item: Feedback) -> None:
+    """The customer's rating, reason and comment, and who had answered."""
+    thumb = "Customer liked it" if item.rating else "Customer did not like it"
+    facts = [thumb, item.reason, item.adapter or "base model", words.ago(item.created_at)]
+    icon = ":material/thumb_up:" if item.rating else ":material/thumb_down:"
+    st.caption(f"{icon} {label(' · '.join(fact for fact in facts if fact))}")
+    if item.comment:
+        st.html(body(f"“{item.comment}”", "fd-text fd-comment"))
+
+
+def draw_decision(item: Feedback) -> None:
+    """Approve, rewrite or reject."""
+    number = item.feedback_id
+    with st.form(f"decide-{number}", border=False):
+        rewrite = st.text_area("How it should be said", value=item.rewrite or item.answer, key=f"rewrite-{number}")
+        note = st.text_input("Note, when rejecting", key=f"note-{number}", placeholder="Why not? (optional)")
+        with st.container(horizontal=True, gap="small"):
+            as_is = st.form_submit_button("Approve as is", key=f"approve-{number}", icon=":material/check:")
+            rewritten = st.form_submit_button("Approve rewrite", key=f"approve-rewrite-{number}", type="primary")
+            rejected = st.form_submit_button("Reject", key=f"reject-{number}", icon=":material/close:")
+    with guarded():
+        if as_is:
+            _approve(item, item.answer)
+        if rewritten:
+            _approve(item, rewrite or "")
+        if rejected:
+            feedback.reject(session.desk().database, number, session.require_member(), note or "")
+            st.rerun()
+
+
+def draw_decided(item: Feedback) -> None:
+    """What was decided, and the way back while nothing has learned from it."""
+    if item.rewrite and item.rewrite != item.answer:
+        st.caption("Approved as")
+        st.html(answer_body(item.rewrite))
+    if item.note:
+        st.html(body(f"Note: {item.note}", "fd-quiet"))
+    if item.trained_in is None and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:"):
+        with guarded():
+            session.require_member()
+            feedback.reopen(session.desk().database, item.feedback_id)
+            st.rerun()
+
+
+def draw_refusal(sentences: list[str]) -> None:
+    """Sentences that say more than the evidence does."""
+    st.error("Not approved: the evidence does not say this. Style may change, facts may not.", icon=":material/block:")
+    for sentence in sentences:
+        st.html(body(f"“{sentence}”", "fd-text fd-comment"))
+
+
+def _approve(item: Feedback, text: str) -> None:
+    reviewer = session.require_member()
+    if not text.strip():
+        st.warning("The rewrite is empty. Write how the answer should sound, or reject it.")
+        return
+    with st.spinner("Checking against the evidence…"):
+        unsupported = ground.unsupported(text, item.evidence)
+    if unsupported:
+        draw_refusal(unsupported)
+        return
+    feedback.approve(session.desk().database, item.feedback_id, reviewer, text.strip())
+    st.rerun()

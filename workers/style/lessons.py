@@ -1,0 +1,45 @@
+"""An approved row as the model will meet it: the prompt that a consultation sends, and the answer to learn."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from langchain_core.messages import convert_to_openai_messages
+
+from bot import consult, evidence, ground, prompts, sentences
+from bot.desk import Desk
+from bot.records import Feedback, Passage
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One example: chat messages (`{role, content}`) and what is to be answered."""
+
+    messages: tuple[dict[str, str], ...]
+    answer: str
+
+
+def as_shown(desk: Desk, row: Feedback) -> Feedback:
+    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them."""
+    return replace(row, evidence=evidence.weigh(desk, row.question, row.evidence).excerpts)
+
+
+def lesson(desk: Desk, row: Feedback) -> Lesson:
+    """The row as a prompt and an answer whose markers `[n]` number the passages of that prompt."""
+    values = consult.prompt_values(desk, row.question, row.evidence)
+    messages = convert_to_openai_messages(prompts.load("answer").chat().format_messages(**values))
+    assert isinstance(messages, list)
+    return Lesson(
+        messages=tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages),
+        answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
+    )
+
+
+def _cited(sentence: str, passages: Sequence[Passage]) -> str:
+    """The sentence with the number of the passage that supports it: a customer's page counts citations otherwise."""
+    words = sentences.without_markers(sentence)
+    support = ground.support(sentence, passages, cited=sentences.markers(sentence))
+    if support is None:
+        return words
+    n = passages.index(support.passage) + 1
+    return re.sub(r"([.!?…]*)$", rf" [{n}]\1", words, count=1)
