@@ -58,6 +58,17 @@ def active(engine: sa.Engine) -> Adapter | None:
     return None if row is None else _adapter(row)
 
 
+def judge(connection: sa.Connection, name: str, report: dict[str, Any], state: AdapterState) -> None:
+    """Keep what the gate measured of a version, and let it speak (`active`) or not, in the caller's transaction."""
+    speaking = connection.execute(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active")).scalar()
+    judged = sa.update(db.adapters).where(db.adapters.c.name == name)
+    connection.execute(judged.values(report=report, parent=speaking))
+    if state == "active":
+        _switch_in(connection, name, {})
+    else:
+        connection.execute(judged.values(state=state))
+
+
 def activate(engine: sa.Engine, name: str | None) -> None:
     """Let this version (None: the base model) speak from the next question on."""
     before = active(engine)
@@ -66,11 +77,15 @@ def activate(engine: sa.Engine, name: str | None) -> None:
 
 def _switch(engine: sa.Engine, name: str | None, also: dict[str, Any]) -> None:
     with db.writing(engine) as connection:
-        retire = sa.update(db.adapters).where(db.adapters.c.state == "active", db.adapters.c.name != (name or ""))
-        connection.execute(retire.values(state="retired"))
-        if name is not None:
-            chosen = sa.update(db.adapters).where(db.adapters.c.name == name, db.adapters.c.state != "active")
-            connection.execute(chosen.values(state="active", activated_at=db.now(), **also))
+        _switch_in(connection, name, also)
+
+
+def _switch_in(connection: sa.Connection, name: str | None, also: dict[str, Any]) -> None:
+    retire = sa.update(db.adapters).where(db.adapters.c.state == "active", db.adapters.c.name != (name or ""))
+    connection.execute(retire.values(state="retired"))
+    if name is not None:
+        chosen = sa.update(db.adapters).where(db.adapters.c.name == name, db.adapters.c.state != "active")
+        connection.execute(chosen.values(state="active", activated_at=db.now(), **also))
 
 
 def roll_back(engine: sa.Engine) -> Adapter | None:

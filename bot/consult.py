@@ -39,10 +39,10 @@ def consult(
     telling.passages = tuple(found.metadata["passage"] for found in retriever.invoke(telling.question))
     telling.retrieved = time.perf_counter()
     yield Found(telling.passages)
-    meaning = retrieve.standalone(telling.question, history)[-1]
-    found = evidence.weigh(desk, meaning, telling.passages)
+    queries = retrieve.standalone(telling.question, history)
+    found = evidence.weigh(desk, queries, telling.passages)
     if found.score >= desk.settings.evidence_threshold:
-        yield from telling.speak(meaning, found)
+        yield from telling.speak(queries[-1], found)
     answer = telling.finished(found)
     conversations.keep(desk.database, answer, conversation_id)
     yield answer
@@ -148,7 +148,8 @@ class _Telling:
 
     def _verified(self, said: str, passages: Sequence[Passage]) -> Sentence | None:
         support = ground.support(said, passages, cited=sentences.markers(said))
-        if support is None:
+        unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
+        if support is None or unfinished:
             self.dropped.append(said)
             return None
         citation = self._cite(support.passage, support.quote)

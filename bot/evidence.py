@@ -17,7 +17,7 @@ from bot.desk import Desk
 from bot.records import Passage
 
 WORD_BUDGET = 170
-BLEND = {"bias": -5.0, "cosine": 6.0, "coverage": 3.0}
+BLEND = {"bias": -5.21, "cosine": 10.0, "coverage": 0.5}
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,15 @@ class _Unit:
     score: float
 
 
-def weigh(desk: Desk, question: str, passages: Sequence[Passage]) -> Evidence:
-    """Judge the passages for a question. Raises `ModelUnavailable` where the embedding model does not answer."""
+def weigh(desk: Desk, queries: Sequence[str], passages: Sequence[Passage]) -> Evidence:
+    """Judge the passages for a question, given as what was searched for: the question, and in a conversation also the
+    question in its context. A follow-up must be near in both. Raises `ModelUnavailable` where the model does not
+    answer."""
     pieces = [(p, i, text) for p in passages for i, text in enumerate(sentences.split(p.text))]
     if not pieces:
         return Evidence(0.0, {}, (), None)
-    cosines = _cosines(desk, question, [f"{p.heading}: {text}" for p, _, text in pieces])
-    weights = _weights(desk, question)
+    cosines = _cosines(desk, queries, [f"{p.title} - {p.heading}: {text}" for p, _, text in pieces])
+    weights = _weights(desk, queries[-1])
     units = [
         _Unit(p, i, text, float(cosine) + 0.4 * _coverage(weights, f"{p.title} {p.heading} {text}"))
         for (p, i, text), cosine in zip(pieces, cosines, strict=True)
@@ -59,10 +61,11 @@ def weigh(desk: Desk, question: str, passages: Sequence[Passage]) -> Evidence:
     return Evidence(1 / (1 + math.exp(-blend)), features, _excerpts(units), (best.passage, best.text))
 
 
-def _cosines(desk: Desk, question: str, texts: list[str]) -> np.ndarray:
+def _cosines(desk: Desk, queries: Sequence[str], texts: list[str]) -> np.ndarray:
     with model.model_errors(desk.settings):
-        vectors = np.array(desk.embeddings.embed_documents([question, *texts]))
-    cosines: np.ndarray = vectors[1:] @ vectors[0]
+        vectors = np.array(desk.embeddings.embed_documents([*queries, *texts]))
+    asked, there = vectors[: len(queries)], vectors[len(queries) :]
+    cosines: np.ndarray = (there @ asked.T).mean(axis=1)
     return cosines
 
 

@@ -1,19 +1,19 @@
 """Is this sentence supported by these passages? Nothing that fails here reaches a customer (DESIGN rule 3).
 
-A sentence is supported by a few neighbouring sentences of one passage when every number and name in it stands there,
-both deny or both affirm, and nearly all of its other content words stand there too. It judges words, not truth.
+A sentence is supported when one sentence of a passage, read under its title and heading, holds every number and name
+in it, denies where it denies, and holds nearly all of its other content words. A word that stands only in another
+sentence of the passage is a sign of mixed-up subjects, and refuses it. It judges words, not truth.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot import sentences
 from bot.lexical import stems, words
 from bot.records import Passage
 
-WINDOW = 3
-LEAST_COVERAGE = 0.7
+LEAST_COVERAGE = 0.75
 # Politeness claims nothing, so it needs no source.
 COURTESY = frozenset(stems("happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes"))
 _NEGATION = re.compile(
@@ -37,13 +37,13 @@ class Support:
 def support(sentence: str, passages: Sequence[Passage], cited: Sequence[int] = ()) -> Support | None:
     """The best support among the passages; those that the sentence cites (numbered from 1) win over others."""
     claim = _Claim.of(sentences.without_markers(sentence))
-    if not claim.stems and not claim.numbers:
+    if not claim.claims_something:
         return None
     found = [
         (n in cited, coverage, -len(quote), passage, quote)
         for n, passage in enumerate(passages, start=1)
-        for quote in windows(passage.text)
-        if (coverage := claim.coverage(quote, passage)) >= LEAST_COVERAGE
+        for quote in sentences.split(passage.text)
+        if claim.holds(quote, passage) and (coverage := claim.coverage(quote, passage)) >= LEAST_COVERAGE
     ]
     if not found:
         return None
@@ -60,42 +60,52 @@ def unsupported(text: str, passages: Sequence[Passage]) -> list[str]:
     ]
 
 
-def windows(text: str) -> Iterator[str]:
-    """Every run of up to three neighbouring sentences, as exact substrings."""
-    spans, start = [], 0
-    for sentence in sentences.split(text):
-        begin = text.index(sentence, start)
-        start = begin + len(sentence)
-        spans.append((begin, start))
-    for first in range(len(spans)):
-        for last in range(first, min(first + WINDOW, len(spans))):
-            yield text[spans[first][0] : spans[last][1]]
-
-
 @dataclass(frozen=True)
 class _Claim:
     stems: frozenset[str]
-    numbers: frozenset[str]
-    names: frozenset[str]
-    denies: bool
+    facts: frozenset[str]
+    clauses: tuple["_Clause", ...]
 
     @classmethod
     def of(cls, sentence: str) -> "_Claim":
         content = frozenset(stems(_NUMBER.sub(" ", sentence))) - COURTESY - _NUMBER_WORDS.keys()
-        return cls(content, _numbers(sentence), _names(sentence), _NEGATION.search(sentence) is not None)
+        clauses = tuple(clause for clause in _clauses(sentence) if clause.stems)
+        return cls(content, _numbers(sentence) | _names(sentence), clauses)
 
     @property
     def claims_something(self) -> bool:
-        return bool(self.stems or self.numbers)
+        return bool(self.stems or self.facts)
+
+    def holds(self, quote: str, passage: Passage) -> bool:
+        """Whether one sentence of a passage holds the claim's facts and its denial, and no other sentence its words."""
+        there = f"{passage.title} {passage.heading} {quote}"
+        facts = _numbers(there) | set(words(there)) | set(re.findall(r"\b[A-Z]\b", there))
+        if not self.facts <= facts or not all(clause.agrees_with(quote) for clause in self.clauses):
+            return False
+        return not (self.stems - set(stems(there))) & set(stems(passage.text))
 
     def coverage(self, quote: str, passage: Passage) -> float:
-        """The share of the claim's content words that stand in the quote; 0 where a hard fact does not."""
-        there = f"{passage.title} {passage.heading} {quote}"
-        if not self.numbers <= _numbers(there) or not self.names <= set(words(there)):
-            return 0.0
-        if self.denies != (_NEGATION.search(quote) is not None):
-            return 0.0
-        return len(self.stems & set(stems(there))) / len(self.stems) if self.stems else 1.0
+        """The share of the claim's content words in the quote; one that only title or heading hold counts half."""
+        if not self.stems:
+            return 0.0  # a bare number says nothing
+        said, named = set(stems(quote)), set(stems(f"{passage.title} {passage.heading}"))
+        return (len(self.stems & said) + len(self.stems & (named - said)) / 2) / len(self.stems)
+
+
+@dataclass(frozen=True)
+class _Clause:
+    stems: frozenset[str]
+    denies: bool
+
+    def agrees_with(self, quote: str) -> bool:
+        """Whether the part of the quote that speaks of the same denies or affirms likewise."""
+        nearest = max(_clauses(quote), key=lambda clause: len(self.stems & clause.stems))
+        return self.denies == nearest.denies
+
+
+def _clauses(sentence: str) -> list[_Clause]:
+    parts = re.split(r"[,;:]|\bbut\b", sentence)
+    return [_Clause(frozenset(stems(part)) - COURTESY, _NEGATION.search(part) is not None) for part in parts]
 
 
 def _numbers(text: str) -> frozenset[str]:
@@ -104,9 +114,10 @@ def _numbers(text: str) -> frozenset[str]:
 
 
 def _names(sentence: str) -> frozenset[str]:
-    # The first word is capitalised in any case, and so is one that follows a colon.
-    inside = re.findall(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w’'-]+", sentence)
-    return frozenset(part for name in inside for part in words(name)) - _SMALL
+    """Capitalised words in lower case, and single capitals as they are ("Zone B"). The first word of a sentence, and
+    one after a colon, is capitalised in any case."""
+    inside = re.findall(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w’'-]*", sentence)
+    return frozenset(part for name in inside for part in ([name] if len(name) == 1 else words(name))) - _NO_NAMES
 
 
-_SMALL = frozenset("i we you our your if it the a an yes no ll re ve s d m t".split())
+_NO_NAMES = frozenset("I i we you your our if it the yes no ll re ve s d m t".split())

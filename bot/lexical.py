@@ -31,9 +31,10 @@ WHERE chunks.words @@ query ORDER BY score DESC LIMIT :k
 # Words that say nothing of what a question is about; BM25 gives them little weight, leaving them out saves time.
 STOPWORDS = frozenset(
     """
-    a about also am an and any are as at be been being by can could did do does for from had has have he her his how i
-    if in into is it its just me my of on or our she should so some than that the their them then there these they this
-    to too very was we were what when where which who whom why will with would you your d don ll m re s t ve
+    a about also am an and any are aren as at be been being by can could couldn d did didn do does doesn don for from
+    had hadn has hasn have haven he her his how i if in into is isn it its just ll m me my of on or our re s she should
+    shouldn so some t than that the their them then there these they this to too ve very was wasn we were weren what when
+    where which who whom why will with would wouldn you your
     """.split()
 )
 

@@ -44,5 +44,7 @@ def markers(sentence: str) -> list[int]:
 
 
 def _is_abbreviation(before: str) -> bool:
-    last = before.rsplit(None, 1)[-1] if before.strip() else ""
-    return last.lower().lstrip("(\"'“‘") in ABBREVIATIONS or re.fullmatch(r"[A-Z]", last) is not None
+    """Whether the full stop after this text belongs to "approx." or to an initial ("Dr. J. K. Oakes", not "Zone A")."""
+    *earlier, last = before.split()[-2:] or [""]
+    initial = re.fullmatch(r"[A-Z]", last) and (not earlier or earlier[0].endswith("."))
+    return bool(initial) or last.lower().lstrip("(\"'“‘") in ABBREVIATIONS

@@ -81,7 +81,7 @@ def sample(
 
     desk = open_desk()
     if remove:
-        inbox.remove_sample(desk)
+        inbox.remove_sample(desk.settings, desk.database)
         console.print("The sample company is being removed.")
     elif company.install(desk):
         console.print("The sample company is being loaded.")
@@ -138,7 +138,8 @@ def _wait(names: set[str], begun: float) -> dict[str, tuple[str, int, str | None
     from bot import documents as ledger
     from bot.desk import open_desk
 
-    desk, done = open_desk(), {}
+    desk = open_desk()
+    done: dict[str, tuple[str, int, str | None, float]] = {}
     with console.status("indexing") as status:
         while len(done) < len(names):
             for document in ledger.listing(desk.database):

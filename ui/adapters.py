@@ -9,8 +9,9 @@ from bot import adapters, feedback, jobs, training
 from bot.records import Adapter, Job
 from ui import session, words
 from ui.edge import guarded
-from ui.escape import body, label
+from ui.escape import body, label, sentence
 
+TITLE = "Adapters"
 REFRESH_SECONDS = 2
 UNDER_WAY = ("queued", "running")
 STATES = {
@@ -23,7 +24,7 @@ STATES = {
 
 def draw_page() -> None:
     """The training, then the versions: the one that speaks first."""
-    st.title("Adapters", anchor=False)
+    st.title(TITLE, anchor=False)
     greeting = "How the bot speaks. Each version learned its tone from approved answers; facts come from the documents."
     st.html(body(greeting, "fd-greeting"))
     database = session.desk().database
@@ -75,7 +76,7 @@ def draw_job(job: Job) -> None:
         text += f" · loss {loss:.2f}" if isinstance(loss, int | float) else ""
         st.progress(min(1.0, step / steps) if steps else 0.0, text=text)
     elif job.error:
-        st.error(label(f"The last training did not end well: {job.error}"), icon=":material/error:")
+        st.error(sentence(f"The last training did not end well: {job.error}"), icon=":material/error:")
 
 
 def draw_version(version: Adapter, *, opened: bool) -> None:
@@ -107,7 +108,7 @@ def draw_curve(curve: list[dict[str, float]]) -> None:
         return
     lines = table.groupby("step")[columns].last().interpolate(limit_area="inside").rename(columns=named)
     st.caption("Loss by training step: lower is better; held-out rows were not learned from.")
-    st.line_chart(lines, height=220, x_label="step", y_label="loss", alt="Loss by training step")
+    st.line_chart(lines, height=240, alt="Loss by training step")
 
 
 def draw_report(report: dict[str, Any]) -> None:
@@ -143,7 +144,11 @@ def draw_samples(version: Adapter) -> None:
                 column.html(body(str(sample.get(name, "")), "fd-text fd-passage"))
 
 
-@st.dialog("Change who speaks?")
+def _close() -> None:
+    st.session_state.pop("asked", None)
+
+
+@st.dialog("Change who speaks?", on_dismiss=_close)
 def draw_promotion(name: str) -> None:
     """The question before a version speaks to customers."""
     st.html(body(f"{name} answers every customer from the next question on. You can roll back at any time.", "fd-text"))
@@ -151,10 +156,11 @@ def draw_promotion(name: str) -> None:
         with guarded():
             session.require_member()
             adapters.activate(session.desk().database, name)
+            _close()
             st.rerun()
 
 
-@st.dialog("Roll back?")
+@st.dialog("Roll back?", on_dismiss=_close)
 def draw_roll_back(name: str, parent: str | None) -> None:
     """The question before the version before speaks again."""
     text = f"{name} stops speaking, and {parent or 'the base model'} answers from the next question on."
@@ -163,6 +169,7 @@ def draw_roll_back(name: str, parent: str | None) -> None:
         with guarded():
             session.require_member()
             adapters.roll_back(session.desk().database)
+            _close()
             st.rerun()
 
 
@@ -172,7 +179,7 @@ def _ask(what: str, name: str) -> None:
 
 
 def _draw_asked(speaking: Adapter | None) -> None:
-    what, name = st.session_state.pop("asked", ("", ""))
+    what, name = st.session_state.get("asked", ("", ""))
     if what == "promote":
         draw_promotion(name)
     elif what == "roll-back" and speaking:

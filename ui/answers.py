@@ -24,7 +24,7 @@ def draw_all(desk: Desk, customer: str, conversation_id: str, given: list[Answer
         draw_question(answer.question)
         with message("assistant"):
             draw_answer(answer, available)
-            draw_opinion(answer.answer_id, ratings.get(answer.answer_id), draw_voice(answer))
+            draw_opinion(answer.answer_id, ratings.get(answer.answer_id), _voice(answer))
 
 
 def message(role: str) -> DeltaGenerator:
@@ -45,27 +45,22 @@ def draw_answer(answer: Answer, available: Collection[str]) -> None:
         return
     st.html(answer_body(answer.text))
     if answer.citations:
-        st.caption("Sources")
-    for citation in answer.citations:
-        draw_source(answer, citation, available)
+        with st.container(key=f"sources-{answer.answer_id}", gap="xxsmall"):
+            st.caption("Sources")
+            for citation in answer.citations:
+                draw_source(answer, citation, available)
 
 
 def draw_source(answer: Answer, citation: Citation, available: Collection[str]) -> None:
     """One citation; opened, it shows the passage with the quote marked."""
     place = [citation.title, citation.heading, f"page {citation.page}" if citation.page else ""]
     where = " · ".join(dict.fromkeys(part for part in place if part))
-    with st.expander(label(f"[{citation.n}] {where}"), key=f"source-{answer.answer_id}-{citation.n}"):
+    with st.expander(label(f"[{citation.n}] {where}"), key=f"source-{answer.answer_id}-{citation.n}", type="compact"):
         if citation.document not in available:
             st.caption("This document has been removed since.")
             return
         texts = {passage.chunk_id: passage.text for passage in answer.passages}
         st.html(highlighted(texts.get(citation.chunk_id, citation.quote), [citation.quote]))
-
-
-def draw_voice(answer: Answer) -> str:
-    """Who answered and how long it took, as a caption."""
-    voice = "our documents, word for word" if answer.quoted else answer.adapter or "base model"
-    return f"{voice} · {words.duration(answer.timings_ms.total)}"
 
 
 @st.fragment
@@ -80,14 +75,17 @@ def draw_opinion(answer_id: str, rating: int | None, caption: str) -> None:
             _rate(answer_id, thumb)
             st.session_state[f"rated-{answer_id}"] = thumb
             st.session_state[f"asked-{answer_id}"] = True
+        place = st.empty()
         if st.session_state.get(f"asked-{answer_id}") and thumb is not None:
-            draw_reason(answer_id, thumb)
-        elif st.session_state.get(f"thanked-{answer_id}"):
-            st.caption(":material/check: Thank you. We read every comment.")
+            with place.container():
+                sent = draw_reason(answer_id, thumb)
+            if sent:
+                st.session_state[f"asked-{answer_id}"] = False
+                place.caption(":material/check: Thank you. We read every comment.")
 
 
-def draw_reason(answer_id: str, thumb: int) -> None:
-    """What was wrong, or what was good, in the customer's words."""
+def draw_reason(answer_id: str, thumb: int) -> bool:
+    """What was wrong, or what was good, in the customer's words; whether it was sent and kept."""
     with st.form(f"opinion-{answer_id}"):
         reason = None
         if thumb == BAD:
@@ -99,11 +97,16 @@ def draw_reason(answer_id: str, thumb: int) -> None:
             max_chars=feedback.LONGEST_COMMENT,
             placeholder="Optional",
         )
-        if st.form_submit_button("Send", key=f"send-{answer_id}"):
-            _rate(answer_id, thumb, reason or "", comment or "")
-            st.session_state[f"asked-{answer_id}"] = False
-            st.session_state[f"thanked-{answer_id}"] = True
-            st.rerun(scope="fragment")
+        sent = st.form_submit_button("Send", key=f"send-{answer_id}")
+    if sent:
+        _rate(answer_id, thumb, reason or "", comment or "")
+    return sent
+
+
+def _voice(answer: Answer) -> str:
+    """Who answered and how long it took."""
+    voice = "our documents, word for word" if answer.quoted else answer.adapter or "base model"
+    return f"{'searched' if answer.abstained else voice} · {words.duration(answer.timings_ms.total)}"
 
 
 def _rate(answer_id: str, thumb: int, reason: str = "", comment: str = "") -> None:

@@ -16,42 +16,42 @@ STYLE = Path(__file__).with_name("style.css")
 
 def main() -> None:
     """Draw the page that the browser asks for."""
-    st.set_page_config(page_title="Frontdesk", page_icon=":material/forum:")
     st.html(STYLE)
     with guarded():
-        name = session.member()
-        pages = _pages()
+        pages, name = _pages(), session.member()
         page = st.navigation(pages, position="sidebar" if name else "hidden")
-        st.set_page_config(page_title=f"{page.title} · {session.desk().settings.company}")
+        # An emoji, because the browser would fetch any other icon of Streamlit's from elsewhere.
+        st.set_page_config(page_title=f"{page.title} · {session.desk().settings.company}", page_icon="💬")
         session.draw_cookies()
         if name:
-            draw_staff_foot()
+            draw_way_out()
+        elif page == pages[0]:
+            draw_customer_foot(pages[1])
         with guarded():
             page.run()
-        if page == pages[0] and not name:
-            draw_customer_foot(pages[1])
 
 
 def _pages() -> list[st.Page]:
-    """Every page. The staff's are registered for everybody, so that a bookmark leads to the log-in."""
+    """Every page. The staff's are registered for everybody, so that a bookmark leads to the log-in.
+
+    They have no icons: the icon of a page becomes the browser's, and that would be fetched from elsewhere.
+    """
     return [
-        st.Page(chat.draw_page, title="Chat", icon=":material/forum:", default=True),
-        _staff_page(documents.draw_page, "Documents", ":material/folder_open:"),
-        _staff_page(review.draw_page, "Review", ":material/rate_review:"),
-        _staff_page(adapters.draw_page, "Adapters", ":material/record_voice_over:"),
-        _staff_page(insights.draw_page, "Insights", ":material/insights:"),
+        st.Page(chat.draw_page, title="Chat", default=True),
+        *(_staff_page(module.draw_page, module.TITLE) for module in (documents, review, adapters, insights)),
     ]
 
 
-def _staff_page(draw: Callable[[], None], title: str, icon: str) -> st.Page:
-    return st.Page(lambda: draw_for_staff(draw), title=title, icon=icon, url_path=title.lower())
+def _staff_page(draw: Callable[[], None], title: str) -> st.Page:
+    return st.Page(lambda: draw_for_staff(draw), title=title, url_path=title.lower())
 
 
 def draw_for_staff(draw: Callable[[], None]) -> None:
     """A page of the staff, or the log-in."""
     if session.member() is None:
         draw_log_in()
-    else:
+        return
+    with st.container(key="staff-page"):
         draw()
 
 
@@ -68,21 +68,20 @@ def draw_log_in() -> None:
                 with st.spinner("Checking…"):
                     session.log_in(password or "")
                 st.rerun()
-        st.caption("The password was shown when Frontdesk was first started. `frontdesk password` sets a new one.")
+        st.caption("The password was shown when Frontdesk was first started.")
         if st.button("Back to the chat", key="back-to-chat", type="tertiary", icon=":material/arrow_back:"):
             st.switch_page(st.Page(chat.draw_page, title="Chat", default=True))
 
 
 def draw_customer_foot(staff_page: st.Page) -> None:
     """The discreet way to the staff pages."""
-    with st.container(key="foot", horizontal=True, horizontal_alignment="right"):
+    with st.container(key="foot", horizontal=True, horizontal_alignment="center"):
         st.page_link(staff_page, label="Staff", width="content")
 
 
-def draw_staff_foot() -> None:
+def draw_way_out() -> None:
     """Log out, below the navigation."""
     with st.sidebar:
-        st.space("medium")
         if st.button("Log out", key="log-out", icon=":material/logout:", type="tertiary"):
             session.log_out()
             st.rerun()

@@ -12,7 +12,7 @@ from bot.records import Answer, Document, Found, Sentence
 from ui import answers, session
 from ui.consultations import Consultation
 from ui.edge import APOLOGY, guarded
-from ui.escape import answer_body, body, label
+from ui.escape import answer_body, body, label, sentence
 
 EXAMPLES = 4
 # What the sample company's customers like to know, by the document that answers it.
@@ -29,7 +29,7 @@ log = get_log(__name__)
 def draw_page() -> None:
     """The conversation of the customer at this browser."""
     desk, customer = session.desk(), session.customer()
-    running = session.consultations().running(customer)
+    running = _running(customer)
     conversation_id = running.conversation_id if running else _conversation(desk, customer)
     given = conversations.answers(desk.database, conversation_id, customer) if conversation_id else []
     failed: tuple[str, str] | None = st.session_state.get("failed")
@@ -46,8 +46,10 @@ def draw_page() -> None:
     )
     if question:
         _ask(desk, customer, conversation_id, given, question)
+    welcome = st.empty()  # cleared as soon as there is a question, and not only when its answer is complete
     if empty:
-        example = draw_examples([document for document in listing if document.chunks], desk.settings.contact)
+        with welcome.container():
+            example = draw_welcome([document for document in listing if document.chunks], desk.settings.contact)
         if example:
             _ask(desk, customer, conversation_id, given, example)
 
@@ -70,12 +72,11 @@ def draw_heading(company: str, *, empty: bool, busy: bool) -> None:
         st.session_state["conversation"] = None
         st.session_state.pop("failed", None)
         st.rerun()
-    if empty:
-        st.html(body("Ask us anything. We answer from our own documents and show you where it says so.", "fd-greeting"))
 
 
-def draw_examples(indexed: list[Document], contact: str) -> str | None:
-    """A few questions to begin with; the one that was chosen."""
+def draw_welcome(indexed: list[Document], contact: str) -> str | None:
+    """A greeting and a few questions to begin with; the one that was chosen."""
+    st.html(body("Ask us anything. We answer from our own documents and show you where it says so.", "fd-greeting"))
     if not indexed:
         st.info(f"We are still getting ready and have nothing to answer from yet. Until then, ask {label(contact)}.")
         return None
@@ -93,9 +94,10 @@ def draw_arriving(running: Consultation, contact: str) -> None:
     """A question whose answer is on its way, sentence by sentence."""
     answers.draw_question(running.question)
     with answers.message("assistant"):
-        text, status = st.empty(), st.empty()
+        text, status = st.empty(), st.container(key="status").empty()
         sentences: list[str] = []
         saying = "Looking in our documents…"
+        status.caption(f":material/progress_activity: {saying}")
         try:
             for event in running.follow():
                 if isinstance(event, Found):
@@ -107,15 +109,14 @@ def draw_arriving(running: Consultation, contact: str) -> None:
                 status.caption(f":material/progress_activity: {saying}")
         except Exception as error:  # noqa: BLE001 - the customer gets a sentence and another try, the log the rest
             st.session_state["failed"] = (running.question, _excuse(error, contact))
-        else:
-            st.session_state.pop("failed", None)
+        st.session_state.pop("following", None)
 
 
 def draw_failed(question: str, excuse: str) -> bool:
     """A question that got no answer; whether to try again."""
     answers.draw_question(question)
     with answers.message("assistant"):
-        st.warning(label(excuse), icon=":material/cloud_off:")
+        st.warning(sentence(excuse), icon=":material/cloud_off:")
         return st.button("Try again", key="try-again", icon=":material/refresh:")
 
 
@@ -127,8 +128,16 @@ def _ask(desk: Desk, customer: str, conversation_id: str | None, given: list[Ans
         st.session_state["conversation"] = conversation_id
         st.session_state.pop("failed", None)
         history = conversations.history(given)
-        session.consultations().start(desk, customer, conversation_id, question, history)
+        started = session.consultations().start(desk, customer, conversation_id, question, history)
+        st.session_state["following"] = started
         st.rerun()
+
+
+def _running(customer: str) -> Consultation | None:
+    """The customer's question that is being answered, or that failed before this tab could follow it."""
+    mine: Consultation | None = st.session_state.get("following")
+    running = session.consultations().running(customer)
+    return running or (mine if mine and mine.error else None)
 
 
 def _conversation(desk: Desk, customer: str) -> str | None:

@@ -8,8 +8,9 @@ from bot import bell, documents, inbox
 from bot.records import Chunk, Document
 from ui import session, words
 from ui.edge import guarded
-from ui.escape import body, label
+from ui.escape import body, sentence
 
+TITLE = "Documents"
 ROWS_A_PAGE = 20
 PIECES_SHOWN = 50
 REFRESH_SECONDS = 2
@@ -29,7 +30,7 @@ BROKEN = ("failed", "quarantined")
 
 def draw_page() -> None:
     """Upload, and the documents that there are."""
-    st.title("Documents", anchor=False)
+    st.title(TITLE, anchor=False)
     st.html(body("What Frontdesk answers from. A new document is answerable within seconds.", "fd-greeting"))
     draw_upload()
     listing = documents.listing(session.desk().database)
@@ -83,7 +84,7 @@ def draw_listing() -> None:
             draw_document(document)
         if len(chosen) > shown and st.button(f"Show more ({len(chosen) - shown})", key="more-documents"):
             st.session_state["rows-shown"] = shown + ROWS_A_PAGE
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def draw_document(document: Document) -> None:
@@ -104,9 +105,9 @@ def draw_document(document: Document) -> None:
                 if st.button("", key=f"remove-{number}", icon=":material/delete:", type="tertiary", help="Remove"):
                     _open("remove", document.path)
         if document.error and broken:
-            st.error(label(document.error))
+            st.error(sentence(document.error))
         elif document.error:
-            st.caption(label(document.error))
+            st.caption(sentence(document.error))
 
 
 def draw_sample() -> None:
@@ -117,10 +118,14 @@ def draw_sample() -> None:
             _open("remove-sample", inbox.SAMPLE_FOLDER)
 
 
-@st.dialog("What Frontdesk reads in it", width="large")
-def draw_preview(title: str, pieces: list[Chunk]) -> None:
+def _close() -> None:
+    st.session_state.pop("opened", None)
+
+
+@st.dialog("What Frontdesk reads in it", width="large", on_dismiss=_close)
+def draw_preview(path: str, pieces: list[Chunk]) -> None:
     """A document's pieces as they are searched and cited."""
-    st.html(body(f"{title} · {words.count(len(pieces), 'piece')}", "fd-quiet"))
+    st.html(body(f"{path} · {words.count(len(pieces), 'piece')}", "fd-quiet"))
     for piece in pieces[:PIECES_SHOWN]:
         place = [piece.heading, f"page {piece.page}" if piece.page else ""]
         st.html(body(" · ".join(part for part in place if part) or f"Piece {piece.ordinal + 1}", "fd-title"))
@@ -129,7 +134,7 @@ def draw_preview(title: str, pieces: list[Chunk]) -> None:
         st.caption(f"… and {words.count(len(pieces) - PIECES_SHOWN, 'more piece')}")
 
 
-@st.dialog("Remove this document?")
+@st.dialog("Remove this document?", on_dismiss=_close)
 def draw_removal(path: str) -> None:
     """The question before a document goes."""
     st.html(body(f"“{path}” is deleted from the inbox, and no answer uses it from then on.", "fd-text"))
@@ -138,10 +143,11 @@ def draw_removal(path: str) -> None:
             session.require_member()
             with st.spinner("Removing…"):
                 inbox.withdraw(session.desk().settings, session.desk().database, path)
+            _close()
             st.rerun()
 
 
-@st.dialog("Remove the sample company?")
+@st.dialog("Remove the sample company?", on_dismiss=_close)
 def draw_sample_removal() -> None:
     """The question before the sample goes."""
     st.html(body("Its documents and its example feedback are deleted. Your own stay as they are.", "fd-text"))
@@ -150,6 +156,7 @@ def draw_sample_removal() -> None:
             session.require_member()
             with st.spinner("Removing…"):
                 inbox.remove_sample(session.desk().settings, session.desk().database)
+            _close()
             st.rerun()
 
 
@@ -160,10 +167,9 @@ def _open(dialog: str, path: str) -> None:
 
 
 def _draw_opened() -> None:
-    dialog, path = st.session_state.pop("opened", ("", ""))
+    dialog, path = st.session_state.get("opened", ("", ""))
     if dialog == "preview":
-        database = session.desk().database
-        draw_preview(documents.find(database, path).title, inbox.pieces(database, path))
+        draw_preview(path, inbox.pieces(session.desk().database, path))
     elif dialog == "remove":
         draw_removal(path)
     elif dialog == "remove-sample":

@@ -7,7 +7,7 @@ import streamlit as st
 
 from bot.errors import FrontdeskError
 from bot.log import get_log
-from ui.escape import label
+from ui.escape import sentence
 
 APOLOGY = "Something went wrong on our side. Please try again; if it happens again, tell us when it did."
 
@@ -20,7 +20,7 @@ def guarded() -> Iterator[None]:
     try:
         yield
     except FrontdeskError as error:
-        st.error(label(str(error)), icon=":material/error:")
+        st.error(sentence(str(error)), icon=":material/error:")
     except Exception:
         # the page's edge: nobody is to see a stack trace
         log.exception("a page failed")

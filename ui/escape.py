@@ -16,8 +16,15 @@ _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 def label(text: str) -> str:
     """Text that stands in a Markdown label exactly as it is: no link, image, icon, colour, formula or list."""
-    one_line = " ".join(text.split())
-    return _MARKDOWN.sub(r"\\\1", _FOUND_LATE.sub(_JOINER, one_line))
+    return _disarmed(" ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """A message of ours, as a label: data in it is disarmed, and a `command` between backticks looks like one."""
+    parts = " ".join(text.split()).split("`")
+    if len(parts) % 2 == 0 or "" in parts[1::2]:
+        return label(text)
+    return "".join(f"`{part}`" if number % 2 else _disarmed(part) for number, part in enumerate(parts))
 
 
 def body(text: str, kind: str = "fd-text") -> str:
@@ -41,3 +48,7 @@ def highlighted(text: str, quotes: list[str]) -> str:
             pieces += [html.escape(text[place:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
             place = end
     return f'<div class="fd-text fd-passage">{"".join([*pieces, html.escape(text[place:])])}</div>'
+
+
+def _disarmed(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", _FOUND_LATE.sub(_JOINER, text))

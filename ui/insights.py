@@ -13,6 +13,7 @@ from bot.records import Answer, Feedback
 from ui import session, words
 from ui.escape import body, label
 
+TITLE = "Insights"
 LAST_ANSWERS = 1_000
 GAPS_SHOWN = 20
 JOB_STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "quarantined": "set aside"}
@@ -58,7 +59,7 @@ def by_voice(given: Sequence[Answer]) -> dict[str, list[Answer]]:
 
 def draw_page() -> None:
     """The figures, the gaps, the work."""
-    st.title("Insights", anchor=False)
+    st.title(TITLE, anchor=False)
     database = session.desk().database
     given = conversations.recent(database, LAST_ANSWERS)
     ratings = _ratings(feedback.listing(database))
@@ -87,9 +88,10 @@ def draw_summary(summary: Summary) -> None:
         "First word after": (_time(summary.first_token_ms), "Median"),
         "Whole answer after": (_time(summary.total_ms), "Median"),
     }
-    for row in range(0, len(figures), 4):
-        for column, (name, (value, meaning)) in zip(st.columns(4), list(figures.items())[row : row + 4], strict=True):
-            column.metric(name, value, help=meaning, border=True)
+    with st.container(key="figures"):
+        columns = [*st.columns(4), *st.columns(4)]
+    for column, (name, (value, meaning)) in zip(columns, figures.items(), strict=True):
+        column.metric(name, value, help=meaning, border=True)
 
 
 def draw_voices(voices: dict[str, list[Answer]], ratings: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ from ui import session, words
 from ui.edge import guarded
 from ui.escape import answer_body, body, label
 
+TITLE = "Review"
 ITEMS_A_PAGE = 10
 FILTERS: dict[str, FeedbackState | None] = {
     "Pending": "pending",
@@ -26,7 +27,7 @@ NOTHING = {
 
 def draw_page() -> None:
     """The queue."""
-    st.title("Review", anchor=False)
+    st.title(TITLE, anchor=False)
     greeting = "Approve answers that sound right, or write how they should sound. Only approved ones are learned from."
     st.html(body(greeting, "fd-greeting"))
     desk = session.desk()
@@ -62,7 +63,8 @@ def draw_item(item: Feedback) -> None:
         with st.container(horizontal=True, gap="xsmall", width="content"):
             if item.trained_in:
                 st.badge(label(f"in {item.trained_in}"), icon=":material/school:", color="blue")
-            st.badge(word, color=colour)  # type: ignore[arg-type]  # one of the colours above
+            if item.state != "pending":
+                st.badge(word, color=colour)  # type: ignore[arg-type]  # one of the colours above
     st.html(answer_body(item.answer))
     draw_opinion(item)
     if item.evidence:
@@ -93,7 +95,9 @@ def draw_decision(item: Feedback) -> None:
     """Approve, rewrite or reject."""
     number = item.feedback_id
     with st.form(f"decide-{number}", border=False):
-        rewrite = st.text_area("How it should be said", value=item.rewrite or item.answer, key=f"rewrite-{number}")
+        rewrite = st.text_area(
+            "How it should be said", value=item.rewrite or item.answer, height="content", key=f"rewrite-{number}"
+        )
         note = st.text_input("Note, when rejecting", key=f"note-{number}", placeholder="Why not? (optional)")
         with st.container(horizontal=True, gap="small"):
             as_is = st.form_submit_button("Approve as is", key=f"approve-{number}", icon=":material/check:")

@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
+from transformers.utils.logging import disable_progress_bar
 
 from bot.errors import FrontdeskError
 from bot.log import set_up_logging
@@ -118,6 +119,7 @@ def _watch_routes(metrics: Metrics) -> APIRouter:
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Load both models and answer until stopped; the port opens when everything is ready."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
     engine = Engine.load(settings.model, locate(settings.model, settings))
     embedder = Embedder.load(settings.embedding_model, locate(settings.embedding_model, settings))

@@ -50,7 +50,6 @@ async def cancelled_on_leaving(request: Request, generation: Generation) -> Asyn
         yield
     finally:
         watcher.cancel()
-        generation.cancel()
 
 
 async def _watch(request: Request, generation: Generation) -> None:

@@ -1,11 +1,13 @@
 """Lessons as tensors, and the loss on the answer alone.
 
-Batches are padded on the left, so that all answers of a batch end together: then the language model's head, the most
-expensive layer of a small model, is computed for the last few positions only.
+Two things save a small model half of the work. What all prompts of a batch begin with is read once. And batches are
+padded on the left, so that their answers end together and the language model's head, the widest layer by far, is
+computed for the last few positions only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -27,9 +29,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """`tokens`, `mask` and `labels` have the shape (rows, longest row); labels are `IGNORED` outside answers."""
+    """`prefix` has the shape (1, shared tokens), `tokens`, `positions` and `labels` (rows, longest rest), `mask` (rows,
+    both together). Labels are `IGNORED` outside answers."""
 
+    prefix: torch.Tensor
     tokens: torch.Tensor
+    positions: torch.Tensor
     mask: torch.Tensor
     labels: torch.Tensor
     longest_answer: int
@@ -52,12 +57,14 @@ def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
 
 def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
     """The sum of -log p over the answers' tokens, in fp32."""
+    read = model(input_ids=batch.prefix, use_cache=True, logits_to_keep=1).past_key_values
+    read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
     logits = model(
         input_ids=batch.tokens,
         attention_mask=batch.mask,
-        position_ids=(batch.mask.cumsum(-1) - 1).clamp(min=0),
+        position_ids=batch.positions,
+        past_key_values=read,
         logits_to_keep=batch.longest_answer + 1,  # the token before the answer predicts its first token
-        use_cache=False,
     ).logits[:, :-1]
     labels = batch.labels[:, -batch.longest_answer :]
     return cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
@@ -74,16 +81,25 @@ def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
 
 
 def _batch(examples: Sequence[Example], device: str) -> Batch:
-    width = max(len(one.tokens) for one in examples)
-    pads = [width - len(one.tokens) for one in examples]
-    tokens = [[0] * pad + list(one.tokens) for one, pad in zip(examples, pads, strict=True)]
-    mask = [[0] * pad + [1] * len(one.tokens) for one, pad in zip(examples, pads, strict=True)]
+    prefix = _shared(examples)
+    rests = [one.tokens[len(prefix) :] for one in examples]
+    width = max(map(len, rests))
+    pads = [width - len(rest) for rest in rests]
     labels = [[IGNORED] * (width - one.answer) + list(one.tokens[-one.answer :]) for one in examples]
+    mask = torch.tensor([[1] * len(prefix) + [0] * pad + [1] * (width - pad) for pad in pads], device=device)
     return Batch(
-        tokens=torch.tensor(tokens, device=device),
-        mask=torch.tensor(mask, device=device),
+        prefix=torch.tensor([prefix], device=device),
+        tokens=torch.tensor([[0] * pad + list(rest) for pad, rest in zip(pads, rests, strict=True)], device=device),
+        positions=mask.cumsum(-1)[:, -width:] - 1,
+        mask=mask,
         labels=torch.tensor(labels, device=device),
         longest_answer=max(one.answer for one in examples),
         real_tokens=sum(len(one.tokens) for one in examples),
         answer_tokens=sum(one.answer for one in examples),
     )
+
+
+def _shared(examples: Sequence[Example]) -> list[int]:
+    """What all prompts begin with, short of the last token, which predicts the answer's first."""
+    prompts = [one.tokens[: -one.answer - 1] for one in examples]
+    return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))]

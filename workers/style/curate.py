@@ -8,8 +8,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bot import ground
+from bot.errors import TrainingRefused
 from bot.records import Feedback
 
 PERSONAL = ["EMAIL", "PHONE", "CREDIT_CARD", "IP_ADDRESS"]
@@ -28,8 +30,7 @@ class Curated:
     refused: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Rows to learn from and rows to be examined on. No question stands in both."""
 
     train: tuple[Feedback, ...]
@@ -54,12 +55,24 @@ def curate(rows: Sequence[Feedback]) -> Curated:
 def split(rows: Sequence[Feedback]) -> Split:
     """Hold about 15 % of the rows out, at least 4, chosen by a hash of the question: the same ones in every run."""
     ranks = {row.feedback_id: _rank(row.question) for row in rows}
-    lowest = sorted(ranks.values())[:LEAST_HELD_OUT]
+    lowest = sorted(set(ranks.values()))[: min(LEAST_HELD_OUT, len(rows) // 2)]
     held_out = {key for key, rank in ranks.items() if rank < HELD_OUT_SHARE or rank in lowest}
     return Split(
         train=tuple(row for row in rows if row.feedback_id not in held_out),
         held_out=tuple(row for row in rows if row.feedback_id in held_out),
     )
+
+
+def enough(curated: Curated, least: int) -> tuple[Feedback, ...]:
+    """The rows that may train; raises `TrainingRefused` where they are fewer than `least`."""
+    kept, of = len(curated.kept), len(curated.kept) + len(curated.refused)
+    if kept < least:
+        raise TrainingRefused(
+            f"Only {kept} of {of} approved rows are fit to learn from, and {least} are needed "
+            "(FRONTDESK_TRAIN_MIN_ROWS); approve more rewrites in the review queue, which also says what was wrong "
+            "with the others."
+        )
+    return curated.kept
 
 
 def _fault(row: Feedback) -> str | None:

@@ -8,6 +8,7 @@ from langchain_core.messages import convert_to_openai_messages
 
 from bot import consult, evidence, ground, prompts, sentences
 from bot.desk import Desk
+from bot.lexical import content_words
 from bot.records import Feedback, Passage
 
 
@@ -19,8 +20,17 @@ class Lesson:
     answer: str
 
 
-def as_shown(desk: Desk, row: Feedback) -> Feedback:
-    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them."""
+def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
+    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them.
+
+    A consultation finds several passages. A row that came with fewer is shown among the likeliest of `others`: an
+    adapter that has only ever seen the right passage answers from whatever it reads.
+    """
+    missing = max(0, desk.settings.passages - len(row.evidence))
+    strangers = _likeliest(row, others)[:missing]
+    amid = replace(row, evidence=evidence.weigh(desk, row.question, [*row.evidence, *strangers]).excerpts)
+    if not ground.unsupported(row.rewrite, amid.evidence):
+        return amid
     return replace(row, evidence=evidence.weigh(desk, row.question, row.evidence).excerpts)
 
 
@@ -43,3 +53,10 @@ def _cited(sentence: str, passages: Sequence[Passage]) -> str:
         return words
     n = passages.index(support.passage) + 1
     return re.sub(r"([.!?…]*)$", rf" [{n}]\1", words, count=1)
+
+
+def _likeliest(row: Feedback, others: Sequence[Passage]) -> list[Passage]:
+    """Passages that share most words with the question, the row's own left out."""
+    own, asked = {passage.chunk_id for passage in row.evidence}, set(content_words(row.question))
+    strangers = {passage.chunk_id: passage for passage in others if passage.chunk_id not in own}
+    return sorted(strangers.values(), key=lambda one: -len(asked & set(content_words(f"{one.title} {one.text}"))))

@@ -16,7 +16,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises `TrainingRefused` where the disk is full or cannot be written.
     """
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
+    for leftover in (part, folder):  # of a run that was killed before the adapter was registered
+        shutil.rmtree(leftover, ignore_errors=True)
     try:
         part.mkdir(parents=True)
         yield part
@@ -30,13 +31,6 @@ def new_folder(folder: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def clear(folder: Path, known: set[str]) -> None:
-    """Remove what a killed run left: temporary folders, and finished ones that it did not live to register."""
-    for place in folder.glob("*") if folder.is_dir() else ():
-        if place.is_dir() and place.name not in known:
-            shutil.rmtree(place)
 
 
 def _settle(file: Path) -> None:

@@ -1,0 +1,87 @@
+"""What the tests of the pages start from: documents, answers, and a page in the browser of a stranger."""
+
+import hashlib
+
+import sqlalchemy as sa
+from streamlit.testing.v1 import AppTest
+
+from bot import conversations, db, documents, jobs
+from bot.records import Answer, Chunk, Citation, Passage, Timings
+
+TOKEN = "c" * 43
+CUSTOMER = hashlib.sha256(TOKEN.encode()).hexdigest()
+PASSWORD = "correct horse"
+TEXT = "Anything unused may be returned within 45 days. The refund takes 5 working days."
+
+
+def stranger_page(name: str) -> AppTest:
+    """A staff page in a browser that has not logged in."""
+
+    def draw(name: str) -> None:
+        import importlib
+
+        from ui import app
+        from ui.edge import guarded
+
+        with guarded():
+            app.draw_for_staff(importlib.import_module(f"ui.{name}").draw_page)
+
+    return AppTest.from_function(draw, args=(name,), default_timeout=15)
+
+
+def index(engine: sa.Engine, path: str = "returns.md", title: str = "Returns", text: str = TEXT) -> Passage:
+    """A document that answers, made of one piece."""
+    job_id = documents.observe(engine, path, hashlib.sha256(text.encode()).hexdigest(), len(text), 0.0)
+    assert job_id is not None
+    job = jobs.claim(engine, job_id)
+    assert job is not None
+    chunk = Chunk(f"{path}-0", int(job.subject), 0, "Refunds", 2, text)
+    documents.store(engine, chunk.version_id, [chunk])
+    documents.activate(engine, job, chunk.version_id, title, 3, [chunk])
+    return Passage(chunk.chunk_id, chunk.version_id, path, title, "Refunds", 2, text, 1.0)
+
+
+def fail(engine: sa.Engine, path: str, error: str) -> None:
+    """A document that could not be read."""
+    job_id = documents.observe(engine, path, "digest", 1, 0.0)
+    assert job_id is not None
+    job = jobs.claim(engine, job_id)
+    assert job is not None
+    with db.writing(engine) as connection:
+        jobs.finish(connection, job, "failed", error)
+
+
+def answer(
+    passage: Passage, text: str = "You have 45 days [1].", answer_id: str = "a1", abstained: bool = False
+) -> Answer:
+    """An answer that stands on one passage."""
+    citation = Citation(
+        1, passage.document, passage.title, 2, "Refunds", passage.text[:47], passage.chunk_id, passage.version_id
+    )
+    return Answer(
+        answer_id=answer_id,
+        question="How long do I have?",
+        text=text,
+        abstained=abstained,
+        quoted=False,
+        citations=() if abstained else (citation,),
+        passages=(passage,),
+        dropped=(),
+        model="small",
+        adapter="style-v1",
+        prompt="answer",
+        parameters={},
+        timings_ms=Timings(200.0, 900.0, 3_200.0),
+    )
+
+
+def told(engine: sa.Engine, given: Answer, customer: str = CUSTOMER) -> str:
+    """Keep an answer in a conversation of its own and return the conversation's id."""
+    conversation_id = conversations.start(engine, customer)
+    conversations.keep(engine, given, conversation_id)
+    return conversation_id
+
+
+def shown(page: AppTest) -> str:
+    """All the HTML that a page draws."""
+    return "\n".join(element.proto.body for element in page.get("html"))

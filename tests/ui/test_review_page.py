@@ -1,0 +1,97 @@
+"""What a reviewer can do."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from given_pages import answer, index, shown
+from streamlit.testing.v1 import AppTest
+
+from bot import db, feedback
+
+
+@pytest.fixture
+def row(engine: sa.Engine) -> int:
+    """An answer that a customer rated."""
+    given = answer(index(engine), "Anything unused may be returned within 45 days [1].")
+    return feedback.rate(engine, given, 0, "Too long", "<img src=x> Be brief.")
+
+
+def decide(page: AppTest, row: int, button: str, rewrite: str | None = None) -> AppTest:
+    if rewrite is not None:
+        page.text_area(key=f"rewrite-{row}").set_value(rewrite)
+    return page.button(key=f"{button}-{row}").click().run()
+
+
+def test_an_item_shows_what_a_reviewer_needs(row: int, staff_page: Callable[[str], AppTest]) -> None:
+    page = staff_page("review").run()
+    drawn = shown(page)
+    assert "How long do I have?" in drawn and "Anything unused may be returned within 45 days" in drawn
+    assert "&lt;img src=x&gt; Be brief." in drawn and "<img" not in drawn
+    assert "Too long" in page.caption[0].value and r"style\-v1" in page.caption[0].value
+    assert page.expander[0].label == "Evidence · 1 passage"
+    assert page.text_area(key=f"rewrite-{row}").value == "Anything unused may be returned within 45 days [1]."
+
+
+def test_an_answer_is_approved_as_it_is(engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]) -> None:
+    page = decide(staff_page("review").run(), row, "approve")
+    assert feedback.find(engine, row).state == "approved"
+    assert feedback.count_new(engine) == 1
+    assert "Nothing waits for review" in page.info[0].value
+
+
+def test_a_rewrite_in_another_tone_is_approved(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    rewrite = "Happy to help: anything unused may be returned within 45 days [1]."
+    decide(staff_page("review").run(), row, "approve-rewrite", rewrite)
+    found = feedback.find(engine, row)
+    assert (found.state, found.rewrite, found.reviewer) == ("approved", rewrite, "staff")
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        "Anything unused may be returned within 60 days [1].",
+        "Anything unused may be returned within 45 days to Mr Smith in Glasgow [1].",
+    ],
+)
+def test_a_rewrite_with_an_unsupported_fact_is_refused_and_the_sentence_shown(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], rewrite: str
+) -> None:
+    page = decide(staff_page("review").run(), row, "approve-rewrite", rewrite)
+    assert "the evidence does not say this" in page.error[0].value
+    assert rewrite.removesuffix(" [1].") in shown(page)
+    assert feedback.find(engine, row).state == "pending"
+
+
+def test_an_empty_rewrite_is_refused(engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]) -> None:
+    page = decide(staff_page("review").run(), row, "approve-rewrite", "  ")
+    assert "empty" in page.warning[0].value
+    assert feedback.find(engine, row).state == "pending"
+
+
+def test_a_rejection_keeps_its_note_and_can_be_undone(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    page = staff_page("review").run()
+    page.text_input(key=f"note-{row}").set_value("Too vague.")
+    decide(page, row, "reject")
+    assert feedback.find(engine, row).note == "Too vague."
+    page.button_group(key="review-filter").set_value("Rejected").run()
+    assert "Note: Too vague." in shown(page)
+    page.button(key=f"undo-{row}").click().run()
+    assert feedback.find(engine, row).state == "pending"
+
+
+def test_a_row_that_was_learned_from_says_where_and_stays(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    feedback.approve(engine, row, "staff")
+    with db.writing(engine) as connection:
+        feedback.mark_trained(connection, [row], "style-v2")
+    page = staff_page("review").run()
+    page.button_group(key="review-filter").set_value("Approved").run()
+    assert any(r"in style\-v2" in element.value for element in page.markdown)
+    with pytest.raises(KeyError):
+        page.button(key=f"undo-{row}")

@@ -1,0 +1,465 @@
+"""The style loop, on a tiny model of random weights: what may train, what is learned, and who may speak."""
+
+import json
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+import torch
+from langchain_core.embeddings import Embeddings
+from tokenizers import ByteLevelBPETokenizer
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from bot import adapters, consult, db, feedback, ground, jobs, training
+from bot.desk import Desk
+from bot.errors import LeaseLost, TrainingRefused
+from bot.knowledge import Knowledge
+from bot.lexical import stems
+from bot.quality.answers import AnswerReport
+from bot.records import Adapter, Answer, Feedback, Job, Question, Timings
+from bot.serving.adapters import read_adapter
+from bot.settings import Settings
+from ingest import sample
+from workers.style import gate, loop
+from workers.style.batches import answer_loss, batches, example
+from workers.style.curate import curate, split
+from workers.style.examination import Ask, Tell
+from workers.style.lessons import Lesson, lesson
+from workers.style.train import load_base, train
+
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+class WordsInABag(Embeddings):
+    """Unit vectors in which texts with the same words are near: enough for choosing excerpts."""
+
+    def embed_query(self, text: str) -> list[float]:
+        vector = np.full(64, 0.01)
+        for stem in stems(text):
+            vector[sum(stem.encode()) % 64] += 1
+        return list(vector / np.linalg.norm(vector))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+
+class ModelServer(BaseHTTPRequestHandler):
+    """Speaks vLLM's adapter routes and one sentence of chat; keeps what it was asked."""
+
+    loaded: list[str]
+    asked: list[dict[str, Any]]
+
+    def do_GET(self) -> None:
+        self._answer(json.dumps({"data": [{"id": name} for name in self.loaded]}))
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/load_lora_adapter":
+            self.loaded.append(body["lora_name"])
+        elif self.path == "/v1/unload_lora_adapter":
+            self.loaded[:] = [name for name in self.loaded if name != body["lora_name"]]
+        else:
+            self.asked.append(body)
+        self._answer('data: {"choices": [{"index": 0, "delta": {"content": "Hello."}}]}\n\ndata: [DONE]\n\n')
+
+    def _answer(self, text: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[type[ModelServer]]:
+    handler = type("Handler", (ModelServer,), {"loaded": ["tiny"], "asked": []})
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    handler.url = f"http://127.0.0.1:{web.server_port}"
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    yield handler
+    web.shutdown()
+    web.server_close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    words = ByteLevelBPETokenizer()
+    text = [(sample.FOLDER / "rewrites.jsonl").read_text(encoding="utf-8")]
+    words.train_from_iterator(text, vocab_size=800, special_tokens=["<|im_start|>", "<|im_end|>"], show_progress=False)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words._tokenizer, eos_token="<|im_end|>")
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    torch.set_num_threads(1)  # for so small a model, threads only wait for each other
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tiny_model: Path, server: Any) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        model=str(tiny_model),
+        model_url=server.url,
+        train_min_rows=8,
+        train_epochs=2,
+        train_rank=4,
+        train_learning_rate=2e-2,
+    )
+
+
+@pytest.fixture
+def desk(settings: Settings) -> Iterator[Desk]:
+    engine = db.connect(settings.database)
+    db.migrate(engine)
+    words = WordsInABag()
+    yield Desk(settings, engine, words, Knowledge(settings.chroma_url, settings.collection, words))
+    engine.dispose()
+
+
+@pytest.fixture
+def approved(desk: Desk) -> Sequence[Feedback]:
+    """The sample company's rewrites, approved."""
+    sample.add_rewrites(desk)
+    return feedback.trainable(desk.database)
+
+
+@pytest.fixture
+def lessons(desk: Desk, approved: Sequence[Feedback]) -> tuple[list[Lesson], list[Lesson]]:
+    train_rows, held_out = split(approved[:20])
+    return [lesson(desk, row) for row in train_rows], [lesson(desk, row) for row in held_out]
+
+
+def row_of(approved: Sequence[Feedback], evidence: str, rewrite: str, **changes: Any) -> Feedback:
+    passage = replace(approved[0].evidence[0], text=evidence)
+    return replace(approved[0], evidence=(passage,), rewrite=rewrite, **changes)
+
+
+def report_of(**measures: Any) -> AnswerReport:
+    """What the measuring of the answers' facts might say."""
+    good = dict.fromkeys(AnswerReport.__dataclass_fields__, 0.8)
+    return AnswerReport(**{**good, "answers": (), **measures})
+
+
+def answer_of(question: Question, said: str | None = None) -> Answer:
+    """An answer that says the right thing, or `said`."""
+    text = " ".join(question.answers[:1]) if said is None else said
+    return Answer("", question.text, text, False, False, (), (), (), "tiny", None, "", {}, Timings(0, 0, 0))
+
+
+def examined_as(before: AnswerReport, after: AnswerReport) -> Callable[..., AbstractContextManager[Ask]]:
+    """An examination with a known outcome: the candidate is asked last."""
+
+    @contextmanager
+    def examine(_: Desk, voices: Sequence[Adapter], questions: Sequence[Question], __: Tell) -> Iterator[Ask]:
+        given = tuple(answer_of(question) for question in questions)
+        reports = {voices[0].name: replace(after, answers=given)}
+        yield lambda voice: reports.get(voice, replace(before, answers=given))
+
+    return examine
+
+
+def started(desk: Desk) -> Job:
+    with db.writing(desk.database) as connection:
+        job_id = jobs.enqueue(connection, "train", "a test")
+    job = jobs.claim(desk.database, job_id)
+    assert job is not None
+    return job
+
+
+def quiet(_: dict[str, Any]) -> None:
+    """Nobody watches the progress."""
+
+
+# what may train
+
+
+def test_a_row_that_states_a_new_fact_is_refused_with_the_sentence(approved: Sequence[Feedback]) -> None:
+    # given a rewrite whose second sentence is not in its evidence
+    invented = "You'll also get a voucher worth €20 [1]."
+    row = row_of(
+        approved, "Returns are free for 45 days.", f"Happy to help: returns are free for 45 days [1]. {invented}"
+    )
+    # when it is curated
+    curated = curate([row])
+    # then it does not train, and the reviewer reads which sentence was the fault
+    assert curated.kept == ()
+    [(feedback_id, reason)] = curated.refused
+    assert feedback_id == row.feedback_id
+    assert invented in reason
+
+
+def test_an_edit_after_approval_keeps_a_row_out(desk: Desk, approved: Sequence[Feedback]) -> None:
+    # given an approved row that somebody edits in the database
+    edited = approved[4]
+    changed = sa.update(db.feedback).where(db.feedback.c.feedback_id == edited.feedback_id)
+    with db.writing(desk.database) as connection:
+        connection.execute(changed.values(rewrite=edited.rewrite.replace("twice", "three times")))
+    # when the rows for training are collected, then it is not among them
+    curated = loop.fit_rows(desk)
+    assert edited.feedback_id not in [row.feedback_id for row in curated.kept]
+    assert len(curated.kept) > 40
+
+
+def test_personal_data_is_redacted_but_the_companys_own_stays(approved: Sequence[Feedback]) -> None:
+    # given a question with a customer's data, and evidence with the company's number and address
+    row = row_of(
+        approved,
+        "Please write to care@linden.example or call +49 30 1234567.",
+        "Happy to help: please write to care@linden.example or call +49 30 1234567 [1].",
+        question="I am ann@home.example, 0170 1234567, card 4111 1111 1111 1111. Whom do I call?",
+    )
+    # when it is curated
+    [kept] = curate([row]).kept
+    # then only the customer's data is gone
+    assert not any(secret in kept.question for secret in ("ann@home.example", "0170", "4111"))
+    assert kept.question.endswith("Whom do I call?")
+    assert kept.rewrite == row.rewrite
+
+
+def test_doubled_and_empty_rewrites_are_refused(approved: Sequence[Feedback]) -> None:
+    double, empty = replace(approved[1], feedback_id=901), replace(approved[4], feedback_id=902, rewrite=" ")
+    curated = curate([approved[1], double, empty])
+    assert [row.feedback_id for row in curated.kept] == [approved[1].feedback_id]
+    assert [feedback_id for feedback_id, _ in curated.refused] == [901, 902]
+
+
+def test_the_same_question_is_never_both_learned_and_examined(approved: Sequence[Feedback]) -> None:
+    # given two rewrites for every question
+    rows = [*approved, *(replace(row, feedback_id=row.feedback_id + 500) for row in approved)]
+    # when they are split, in any order
+    learned, examined = split(rows)
+    again = split(rows[::-1])
+    # then no question is on both sides, and the sides are the same
+    assert not {row.question for row in learned} & {row.question for row in examined}
+    assert {row.feedback_id for row in examined} == {row.feedback_id for row in again.held_out}
+    assert 4 <= len(examined) <= len(rows) // 3
+
+
+# what is learned
+
+
+def test_the_prompt_that_is_learned_is_the_prompt_that_is_sent(
+    desk: Desk, server: Any, approved: Sequence[Feedback]
+) -> None:
+    # given the lesson of a row
+    learned = lesson(desk, approved[0])
+    # when a consultation asks the model server with the same question and passages
+    values = consult.prompt_values(desk, approved[0].question, approved[0].evidence)
+    list(consult.chain(desk, None).stream(values))
+    # then the server reads what was learned
+    assert server.asked[0]["messages"] == list(learned.messages)
+
+
+def test_a_sentence_cites_the_passage_of_its_prompt_that_supports_it(approved: Sequence[Feedback], desk: Desk) -> None:
+    # given two passages, and an answer whose markers count citations instead
+    shipping = replace(approved[0].evidence[0], chunk_id="other", text="Shipping takes 3 days.")
+    returns = replace(approved[0].evidence[0], text="Returns are free for 45 days.")
+    row = replace(approved[0], evidence=(shipping, returns), rewrite="Happy to help: returns are free for 45 days [1].")
+    # then the lesson counts passages
+    assert lesson(desk, row).answer == "Happy to help: returns are free for 45 days [2]."
+
+
+def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
+    # given lessons of unlike length in one batch
+    model, tokenizer, device = load_base(settings)
+    examples = [example(tokenizer, one) for one in lessons[0][:3]]
+    [batch] = batches(examples, 3, device)
+    # when the loss is taken
+    loss = answer_loss(model, batch)
+    # then it is the sum over each answer's tokens and its end of turn, as if each row were read alone and whole
+    alone = torch.zeros(())
+    for one in examples:
+        likelihoods = model(torch.tensor([one.tokens])).logits.log_softmax(-1)[0]
+        first = len(one.tokens) - one.answer
+        alone -= sum(likelihoods[place - 1, one.tokens[place]] for place in range(first, len(one.tokens)))
+        assert tokenizer.decode(one.tokens[first:]).endswith(".<|im_end|>")
+    assert loss.item() == pytest.approx(alone.item(), rel=1e-4)
+    # and so is its gradient
+    weight = model.model.layers[0].self_attn.k_proj.weight
+    together, apart = (torch.autograd.grad(value, weight)[0] for value in (loss, alone))
+    assert torch.allclose(together, apart, atol=1e-4)
+
+
+def test_training_twice_on_the_same_rows_gives_the_same_loss(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+) -> None:
+    first, second = (train(settings, name, *lessons, quiet) for name in ("style-v1", "style-v2"))
+    assert first.meta["curve"] == second.meta["curve"]
+    assert first.meta["held_out_after"] < first.meta["held_out_before"]
+
+
+def test_the_best_epoch_is_what_is_kept_and_the_model_server_accepts_it(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+) -> None:
+    # when a training has ended
+    trained = train(settings, "style-v1", *lessons, quiet)
+    # then its folder passes the model server's checks, and says what was promised about it
+    read_adapter(trained.path, {settings.model})
+    assert json.loads((trained.path / "meta.json").read_text()) == trained.meta
+    # and, loaded anew, it has the held-out loss of the best epoch
+    speaking = Adapter("style-v1", "active", str(trained.path), None, settings.model, trained.meta, {}, None, None)  # type: ignore[arg-type]
+    best = min(point["held_out"] for point in trained.meta["curve"] if "held_out" in point)
+    again = train(settings, "style-v2", *lessons, quiet, speaking)
+    assert again.meta["held_out_speaking"] == pytest.approx(best, rel=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_leaves_nothing(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+) -> None:
+    wild = settings.model_copy(update={"train_learning_rate": 1e30})
+    with pytest.raises(TrainingRefused, match="FRONTDESK_TRAIN_LEARNING_RATE"):
+        train(wild, "style-v1", *lessons, quiet)
+    assert not list(settings.adapters_dir.glob("*"))
+
+
+def test_a_full_disk_leaves_no_half_adapter(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
+    # given a disk that takes files of 20 kB and no more
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # when an adapter is written
+        with pytest.raises(TrainingRefused, match="style-v1 could not be written"):
+            train(settings, "style-v1", *lessons, lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    # then nothing of it is left
+    assert not list(settings.adapters_dir.glob("*"))
+
+
+# who may speak
+
+
+def test_a_candidate_that_keeps_the_facts_speaks_and_its_rows_are_marked(
+    desk: Desk, server: Any, approved: Sequence[Feedback]
+) -> None:
+    # given a job, and answers that are as good as before
+    job = started(desk)
+    # when it is done
+    loop.improve(desk, job, examined_as(before=report_of(), after=report_of(supported=0.79)))
+    # then the new version speaks, its rows are marked, the unfit ones are back with their reasons, the job is done
+    speaking = adapters.active(desk.database)
+    assert speaking is not None
+    assert (speaking.name, speaking.report["passed"]) == ("style-v1", True)
+    assert "style-v1" in server.loaded
+    assert feedback.count_new(desk.database) == 0
+    assert all("support" in row.note for row in feedback.listing(desk.database, "rejected"))
+    assert jobs.find(desk.database, job.job_id).state == "done"  # type: ignore[union-attr]
+
+
+def test_a_candidate_that_loses_facts_is_rejected_and_the_old_one_keeps_speaking(
+    desk: Desk, server: Any, approved: Sequence[Feedback]
+) -> None:
+    # given a version that speaks
+    loop.improve(desk, started(desk), examined_as(before=report_of(), after=report_of()))
+    # when the next one cites wrongly more often
+    loop.improve(desk, started(desk), examined_as(before=report_of(), after=report_of(citation_precision=0.7)))
+    # then the first one keeps speaking, and the report says why
+    speaking, rejected = adapters.active(desk.database), adapters.find(desk.database, "style-v2")
+    assert speaking is not None
+    assert speaking.name == "style-v1"
+    assert rejected.state == "rejected"
+    assert [check["name"] for check in rejected.report["checks"] if not check["passed"]] == ["Citation precision"]
+    assert server.loaded == ["tiny", "style-v1"]
+
+
+def test_a_run_that_was_taken_over_publishes_nothing(desk: Desk, server: Any, approved: Sequence[Feedback]) -> None:
+    job = started(desk)
+
+    @contextmanager
+    def examine(_: Desk, voices: Any, questions: Sequence[Question], __: Tell) -> Iterator[Ask]:
+        with db.writing(desk.database) as connection:  # somebody asks for the same work again
+            jobs.enqueue(connection, "train", "a test")
+        yield lambda _: report_of(answers=tuple(map(answer_of, questions)))
+
+    with pytest.raises(LeaseLost):
+        loop.improve(desk, job, examine)
+    assert adapters.active(desk.database) is None
+    assert feedback.count_new(desk.database) > 40
+
+
+def test_the_candidate_of_a_killed_run_is_rejected_and_nothing_is_doubled(
+    desk: Desk, server: Any, approved: Sequence[Feedback]
+) -> None:
+    # given a run that was killed after it had registered its candidate, and files of one killed before
+    with db.writing(desk.database) as connection:
+        adapters.register(connection, "style-v1", "x", base="tiny", meta={}, report={}, state="candidate")
+    (desk.settings.adapters_dir / "style-v2").mkdir(parents=True)
+    (desk.settings.adapters_dir / ".style-v2.part").mkdir()
+    # when the job is claimed again
+    loop.improve(desk, started(desk), examined_as(before=report_of(), after=report_of()))
+    # then the old candidate is rejected with the reason, the new one speaks, and nothing is left over
+    states = {adapter.name: adapter.state for adapter in adapters.listing(desk.database)}
+    assert states == {"style-v1": "rejected", "style-v2": "active"}
+    assert "interrupted" in adapters.find(desk.database, "style-v1").report["reason"]
+    assert [place.name for place in desk.settings.adapters_dir.iterdir()] == ["style-v2"]
+
+
+def test_too_few_rows_are_refused_with_what_to_do(desk: Desk) -> None:
+    with pytest.raises(TrainingRefused, match="Only 0 of 0 approved rows"):
+        loop.improve(desk, started(desk))
+    assert adapters.listing(desk.database) == []
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(desk: Desk, approved: Sequence[Feedback]) -> None:
+    plan = loop.plan(desk)
+    assert plan["kept"] + len(plan["refused"]) == len(approved)
+    assert plan["steps"] > 0
+    assert feedback.trainable(desk.database) == list(approved)
+    assert training.is_due(desk.settings, desk.database)
+
+
+def test_politeness_costs_nothing_at_the_gate_and_a_lost_answer_does() -> None:
+    # given a question, and a version that answers it shortly
+    question = Question("q1", "How long do I have?", ("45 days",), ("returns.md",), True)
+    before = report_of(answers=(answer_of(question),))
+    # when candidates say it at length, or something else
+    polite = report_of(answers=(answer_of(question, "Happy to help: you've got 45 days to think it over [1]."),))
+    wrong = report_of(answers=(answer_of(question, "Happy to help: you've got a few days [1]."),))
+    # then only the second loses the check
+    assert [gate.fact_checks([question], before, after)[0].passed for after in (polite, wrong)] == [True, False]
+
+
+def test_a_row_is_learned_amid_other_passages_and_still_finds_its_own(desk: Desk, approved: Sequence[Feedback]) -> None:
+    # given rows that came with one passage each
+    assert {len(row.evidence) for row in approved} == {1}
+    # when they are prepared
+    kept = loop.fit_rows(desk).kept
+    # then most are shown among others, and every sentence to learn cites a passage that supports it
+    assert sum(len(row.evidence) > 1 for row in kept) > len(kept) / 2
+    assert not any(ground.unsupported(row.rewrite, row.evidence) for row in kept)
+
+
+def test_the_questions_of_the_gate_are_a_fair_and_fixed_choice() -> None:
+    questions = sample.questions()
+    chosen = gate.pick(questions, 24)
+    assert chosen == gate.pick(questions[::-1], 24)
+    assert 14 <= sum(question.answerable for question in chosen) <= 17
+    assert len({question.documents for question in chosen if question.answerable}) > 8
+
+
+def test_the_loop_loads_no_torch_until_it_trains() -> None:
+    look = "import sys, workers.style.loop; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0

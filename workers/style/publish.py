@@ -1,0 +1,70 @@
+"""A trained adapter's way into the registry: candidate first, then active or rejected, in one transaction with the
+end of its job, so that a run which was taken over publishes nothing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bot import adapters, db, feedback, jobs, model
+from bot.desk import Desk
+from bot.records import Adapter, Feedback, Job
+from workers.style.curate import Curated
+from workers.style.gate import Verdict
+
+if TYPE_CHECKING:  # importing it loads torch
+    from workers.style.train import Trained
+
+TRAINER = "Frontdesk"
+
+
+def clear_interrupted(desk: Desk) -> None:
+    """Reject the candidates of runs that died: only one run lives at a time."""
+    for adapter in adapters.listing(desk.database):
+        if adapter.state == "candidate":
+            _reject(desk, adapter.name, "The run was interrupted.")
+
+
+def hand_back(desk: Desk, rows: Curated) -> None:
+    """Reject the rows that are not fit to learn from, with the reason for the reviewer to read."""
+    for feedback_id, reason in rows.refused:
+        feedback.reject(desk.database, feedback_id, TRAINER, reason)
+
+
+@contextmanager
+def candidate(desk: Desk, job: Job, trained: "Trained") -> Iterator[Adapter]:
+    """Register an adapter so that it can be asked by name; an error before the verdict rejects it, with the reason."""
+    jobs.renew(desk.database, job)  # raises where another run has taken over
+    with db.writing(desk.database) as connection:
+        adapters.register(
+            connection,
+            trained.name,
+            str(trained.path),
+            base=trained.meta["base"],
+            meta=trained.meta,
+            report={},
+            state="candidate",
+        )
+    try:
+        yield adapters.find(desk.database, trained.name)
+    except Exception as error:
+        _reject(desk, trained.name, f"The check could not be finished: {error}")
+        raise
+
+
+def decide(desk: Desk, job: Job, candidate: Adapter, verdict: Verdict, learned: Sequence[Feedback]) -> None:
+    """Let the candidate speak, or reject it with the report kept, and end the job. Raises `LeaseLost`."""
+    if verdict.passed:
+        model.ensure_adapter(desk.settings, candidate)
+    with db.writing(desk.database) as connection:
+        adapters.judge(connection, candidate.name, verdict.report(), "active" if verdict.passed else "rejected")
+        if verdict.passed:
+            feedback.mark_trained(connection, [row.feedback_id for row in learned], candidate.name)
+        jobs.finish(connection, job)
+    if not verdict.passed:
+        model.drop_adapter(desk.settings, candidate.name)
+
+
+def _reject(desk: Desk, name: str, reason: str) -> None:
+    with db.writing(desk.database) as connection:
+        report = {"passed": False, "checks": [], "samples": [], "reason": reason}
+        adapters.judge(connection, name, report, "rejected")

@@ -1,0 +1,132 @@
+"""Training a style adapter: LoRA on all linear layers, the loss taken on the answers only.
+
+Reads top to bottom: load, measure what is there, learn epoch by epoch, keep the best epoch, write it down. Whether
+the result may speak is the gate's business. LOG.md in this folder has the tries behind the numbers.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.errors import TrainingRefused
+from bot.records import Adapter
+from bot.serving import weights
+from bot.settings import Settings
+from workers.style import store
+from workers.style.batches import Batch, batches, example, held_out_loss
+from workers.style.course import Course, Tell
+from workers.style.lessons import Lesson
+from workers.style.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Trained:
+    """An adapter on disk that nobody has judged yet."""
+
+    name: str
+    path: Path
+    meta: dict[str, Any]
+
+
+def train(
+    settings: Settings,
+    name: str,
+    lessons: Sequence[Lesson],
+    held_out: Sequence[Lesson],
+    tell: Tell,
+    speaking: Adapter | None = None,
+) -> Trained:
+    """Train the adapter `name` on the base model and write it to its folder, with `meta.json`.
+
+    `speaking` is examined on the held-out lessons too, for the gate. Raises `ModelMissing`, and `TrainingRefused` where
+    there is too little to learn from, the loss is no number or the disk is full; nothing is left behind then.
+    """
+    if not lessons or not held_out:
+        raise TrainingRefused(
+            "The approved rows ask too few different questions to learn from some and be examined on others; approve "
+            "rewrites of other questions."
+        )
+    recipe, begun = Recipe.of(settings), time.perf_counter()
+    torch.manual_seed(recipe.seed)
+    base, tokenizer, device = load_base(settings)
+    examined = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
+    to_learn = batches([example(tokenizer, one) for one in lessons], recipe.rows_per_batch, device)
+    before = held_out_loss(base, examined)
+    said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
+
+    student = with_adapter(base, recipe, settings.model)
+    course = Course(student, recipe, to_learn, examined, tell)
+    course.run(before)
+    meta = {
+        "base": settings.model,
+        "parent": speaking.name if speaking else None,
+        "data_digest": digest(lessons, held_out),
+        "rows": {"train": len(lessons), "held_out": len(held_out)},
+        **asdict(recipe),
+        "device": device,
+        "curve": course.curve,
+        "held_out_before": before,
+        "held_out_speaking": said_now,
+        "held_out_after": course.best,
+        "tokens": course.tokens,
+        "seconds": round(time.perf_counter() - begun, 1),
+        "tokens_per_second": round(course.tokens / course.seconds, 1),
+    }
+    with store.new_folder(settings.adapters_dir / name) as folder:
+        _write(student, meta, folder)
+    return Trained(name, (settings.adapters_dir / name).resolve(), meta)
+
+
+def load_base(settings: Settings) -> tuple[Any, Any, str]:
+    """The base model, its tokenizer and the device: bfloat16 on a GPU, float32 on a CPU (bf16 is slower there)."""
+    folder = weights.locate(settings.model, settings)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = torch.bfloat16 if device == "cuda" else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
+    return model.to(device), AutoTokenizer.from_pretrained(folder), device
+
+
+def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
+    """The base with a fresh adapter, which at first changes nothing."""
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=base_name,
+    )
+    return get_peft_model(base, config)
+
+
+def digest(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> str:
+    """SHA-256 of everything that was learned from and examined on."""
+    content = [[asdict(one) for one in part] for part in (lessons, held_out)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> float:
+    worn = PeftModel.from_pretrained(base, speaking.path)
+    loss = held_out_loss(worn, examined)
+    worn.unload()
+    return loss
+
+
+def _write(student: Any, meta: dict[str, Any], folder: Path) -> None:
+    student.peft_config["default"].save_pretrained(folder)
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    tensors = {key: value.contiguous() for key, value in get_peft_model_state_dict(student).items()}
+    try:
+        save_file(tensors, folder / "adapter_model.safetensors")
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
