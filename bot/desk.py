@@ -12,7 +12,7 @@ from bot.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Desk:
-    """What every consultation and every worker needs. Building it opens no connection yet."""
+    """What every consultation and every worker needs. Building it talks to the database alone."""
 
     settings: Settings
     database: sa.Engine
@@ -24,9 +24,12 @@ def open_desk(settings: Settings | None = None) -> Desk:
     """Wire the parts that the settings name. Raises `SettingsError` where a setting makes no sense."""
     settings = settings or load_settings()
     embeddings = model.embeddings(settings)
+    database = db.connect(settings.database)
+    if not sa.inspect(database).has_table("alembic_version"):
+        db.migrate(database)  # so that every command works before the first start, too
     return Desk(
         settings=settings,
-        database=db.connect(settings.database),
+        database=database,
         embeddings=embeddings,
         knowledge=Knowledge(settings.chroma_url, settings.collection, embeddings),
     )

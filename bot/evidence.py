@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot import lexical, model, sentences
+from bot import lexical, sentences
 from bot.desk import Desk
 from bot.records import Passage
 
-WORD_BUDGET = 170
+WORD_BUDGET = 100
 BLEND = {"bias": -5.21, "cosine": 10.0, "coverage": 0.5}
 
 
@@ -62,8 +62,7 @@ def weigh(desk: Desk, queries: Sequence[str], passages: Sequence[Passage]) -> Ev
 
 
 def _cosines(desk: Desk, queries: Sequence[str], texts: list[str]) -> np.ndarray:
-    with model.model_errors(desk.settings):
-        vectors = np.array(desk.embeddings.embed_documents([*queries, *texts]))
+    vectors = np.array(desk.embeddings.embed_documents([*queries, *texts]))
     asked, there = vectors[: len(queries)], vectors[len(queries) :]
     cosines: np.ndarray = (there @ asked.T).mean(axis=1)
     return cosines

@@ -13,9 +13,11 @@ from bot import sentences
 from bot.lexical import stems, words
 from bot.records import Passage
 
-LEAST_COVERAGE = 0.75
-# Politeness claims nothing, so it needs no source.
-COURTESY = frozenset(stems("happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes"))
+LEAST_COVERAGE = 0.8
+# Politeness and auxiliary words claim nothing, so they need no source; denial is compared clause by clause.
+COURTESY = frozenset(
+    stems("happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes get let know want")
+) | frozenset(stems("no not never cannot without"))
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nothing|nobody|cannot|without|neither|nor|unable|excluded)\b|n['’]t\b", re.I
 )

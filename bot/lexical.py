@@ -33,8 +33,8 @@ STOPWORDS = frozenset(
     """
     a about also am an and any are aren as at be been being by can could couldn d did didn do does doesn don for from
     had hadn has hasn have haven he her his how i if in into is isn it its just ll m me my of on or our re s she should
-    shouldn so some t than that the their them then there these they this to too ve very was wasn we were weren what when
-    where which who whom why will with would wouldn you your
+    shouldn so some t than that the their them then there these they this to too ve very was wasn we were weren what
+    when where which who whom why will with would wouldn you your
     """.split()
 )
 

@@ -6,6 +6,7 @@ errors become ours here.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import openai
@@ -36,7 +37,7 @@ def chat(settings: Settings, adapter: str | None) -> ChatOpenAI:
 
 def embeddings(settings: Settings) -> Embeddings:
     """The embedding model: unit vectors, so that a dot product is a cosine."""
-    return OpenAIEmbeddings(
+    client = OpenAIEmbeddings(
         model=settings.embedding_model,
         openai_api_base=f"{settings.model_url}/v1",
         openai_api_key=settings.model_api_key,
@@ -45,6 +46,23 @@ def embeddings(settings: Settings) -> Embeddings:
         request_timeout=settings.request_timeout_seconds,
         max_retries=1,
     )
+    return _Embeddings(settings, client)
+
+
+@dataclass(frozen=True)
+class _Embeddings(Embeddings):
+    """The client, with its errors made ours."""
+
+    settings: Settings
+    client: OpenAIEmbeddings
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        with model_errors(self.settings):
+            return self.client.embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        with model_errors(self.settings):
+            return self.client.embed_query(text)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from bot import db, lexical, model
+from bot import db, lexical
 from bot.desk import Desk
 from bot.records import Passage, Turn
 
@@ -62,9 +62,7 @@ def standalone(question: str, history: Sequence[Turn]) -> list[str]:
 
 
 def _dense(desk: Desk, query: str, k: int) -> list[tuple[str, float]]:
-    with model.model_errors(desk.settings):
-        vector = desk.embeddings.embed_query(query)
-    return desk.knowledge.search(vector, k)
+    return desk.knowledge.search(desk.embeddings.embed_query(query), k)
 
 
 def _normalised(hits: Sequence[tuple[str, float]]) -> dict[str, float]:

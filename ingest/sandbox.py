@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bot.errors import UnreadableDocument
+from bot.leash import die_with_parent
 from ingest.readers.reading import Block, Reading
 
 MEMORY_BYTES = 2 * 1024**3
@@ -40,6 +41,7 @@ def read(path: Path) -> Reading:
 
 
 def _limit() -> None:
+    die_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN_BYTES, WRITTEN_BYTES))

@@ -3,6 +3,7 @@
 It notes files and rings for them. It never reads a document, so that nothing that a file contains can harm it.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,23 +18,23 @@ from ingest import pipeline
 
 SETTLED_SECONDS = 0.3
 RESCAN_SECONDS = 60
+LOOK_MILLISECONDS = 500
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", "~")
 
 log = get_log(__name__)
 
 
 def watch(desk: Desk) -> None:
-    """Follow the inbox for ever. Whatever an event missed, the next rescan finds."""
+    """Follow the inbox for ever. Whatever an event missed, the next rescan finds; the first one comes once the events
+    flow, so that nothing falls between them."""
     inbox = desk.settings.inbox_dir
     inbox.mkdir(parents=True, exist_ok=True)
-    rescan(desk)
-    changes = watchfiles.watch(
-        inbox, debounce=200, step=50, rust_timeout=RESCAN_SECONDS * 1000, yield_on_timeout=True, recursive=True
-    )
-    for batch in changes:
+    scanned = -math.inf
+    for batch in watchfiles.watch(inbox, debounce=200, step=50, rust_timeout=LOOK_MILLISECONDS, yield_on_timeout=True):
         places = {Path(name) for _, name in batch}
-        if not places or any(place.is_dir() or not place.suffix for place in places):
-            rescan(desk)  # a time-out, or a folder came, went or was renamed
+        if any(place.is_dir() or not place.suffix for place in places) or time.monotonic() - scanned > RESCAN_SECONDS:
+            rescan(desk)  # a folder came, went or was renamed, or it is time
+            scanned = time.monotonic()
         else:
             for place in sorted(places):
                 look(desk, place)

@@ -4,9 +4,9 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 from bot.bell import TRANSPORT
+from bot.leash import die_with_parent
 from bot.log import set_up_logging
 from bot.settings import load_settings
-from workers.leash import die_with_parent
 
 settings = load_settings()
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from rich.console import Console
 
 from bot import db, staff
+from bot.desk import open_desk
 from bot.errors import FrontdeskError
 from bot.serving import weights
 from bot.settings import Settings, inherited_environment, load_settings
+from ingest import sample
 from workers import endpoints, lock, readiness
 from workers.processes import Process, processes
 from workers.supervise import STOP_SECONDS, Supervisor
@@ -73,6 +75,8 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def _run(console: Console, settings: Settings, data: Path, own: Sequence[Process], browser: bool) -> None:
     engine = db.connect(settings.database)
     db.migrate(engine)
+    if any(process.name == "watcher" for process in own):  # it will find what is there from the start
+        sample.install(open_desk(settings))
     supervisor = Supervisor(data, own, os.getpid(), _environment(settings, data))
     try:
         readiness.wait(console, data, own, supervisor.child)

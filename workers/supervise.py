@@ -57,7 +57,7 @@ class Supervisor:
         (data / CONFIGURATION_FILE).write_text(_configuration(data, processes, self._scratch / "supervisor.sock"))
         supervisord = [executable("supervisord"), "-c", str(data / CONFIGURATION_FILE)]
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "workers.leash", str(launcher), *supervisord],
+            [sys.executable, "-m", "bot.leash", str(launcher), *supervisord],
             cwd=HOME,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -130,7 +130,7 @@ def _configuration(data: Path, processes: Sequence[Process], socket: Path) -> st
 
 def _program(data: Path, process: Process) -> dict[str, Any]:
     program, *arguments = process.command
-    words = [sys.executable, "-m", "workers.leash", "leader", executable(program), *arguments]
+    words = [sys.executable, "-m", "bot.leash", "leader", executable(program), *arguments]
     seconds = SERVER_STOP_SECONDS if process.serves else WORKER_STOP_SECONDS
     output = {"stdout_logfile": log_file(data, process.name), "stopwaitsecs": seconds}
     return {"command": shlex.join(words), **PROGRAM, **output}

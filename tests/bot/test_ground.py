@@ -47,6 +47,8 @@ def test_what_the_documents_say_is_supported(sentence: str) -> None:
         "We send your refund within 45 days.",
         "Our founder was born in a small village by the sea.",
         "The buyer is told about the return.",
+        "No, there is no café in the Elmstow workshop.",
+        "Items are never returned by post.",
         "Happy to help!",
     ],
 )

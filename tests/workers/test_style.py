@@ -34,7 +34,7 @@ from workers.style import gate, loop
 from workers.style.batches import answer_loss, batches, example
 from workers.style.curate import curate, split
 from workers.style.examination import Ask, Tell
-from workers.style.lessons import Lesson, lesson
+from workers.style.lessons import Lesson, fit_rows, lesson
 from workers.style.train import load_base, train
 
 TEMPLATE = (
@@ -219,7 +219,7 @@ def test_an_edit_after_approval_keeps_a_row_out(desk: Desk, approved: Sequence[F
     with db.writing(desk.database) as connection:
         connection.execute(changed.values(rewrite=edited.rewrite.replace("twice", "three times")))
     # when the rows for training are collected, then it is not among them
-    curated = loop.fit_rows(desk)
+    curated = fit_rows(desk)
     assert edited.feedback_id not in [row.feedback_id for row in curated.kept]
     assert len(curated.kept) > 40
 
@@ -446,7 +446,7 @@ def test_a_row_is_learned_amid_other_passages_and_still_finds_its_own(desk: Desk
     # given rows that came with one passage each
     assert {len(row.evidence) for row in approved} == {1}
     # when they are prepared
-    kept = loop.fit_rows(desk).kept
+    kept = fit_rows(desk).kept
     # then most are shown among others, and every sentence to learn cites a passage that supports it
     assert sum(len(row.evidence) > 1 for row in kept) > len(kept) / 2
     assert not any(ground.unsupported(row.rewrite, row.evidence) for row in kept)

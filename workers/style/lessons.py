@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from langchain_core.messages import convert_to_openai_messages
 
-from bot import consult, evidence, ground, prompts, sentences
+from bot import consult, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
 from bot.lexical import content_words
 from bot.records import Feedback, Passage
+from workers.style.curate import Curated, curate
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class Lesson:
     answer: str
 
 
+def fit_rows(desk: Desk) -> Curated:
+    """The approved rows, as the model would be shown them, curated."""
+    rows = feedback.trainable(desk.database)
+    passages = [passage for row in rows for passage in row.evidence]
+    return curate([as_shown(desk, row, passages) for row in rows])
+
+
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
     """The row with its passages cut down to the excerpts, in the order in which the consultation shows them.
 
@@ -28,10 +36,10 @@ def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
     """
     missing = max(0, desk.settings.passages - len(row.evidence))
     strangers = _likeliest(row, others)[:missing]
-    amid = replace(row, evidence=evidence.weigh(desk, row.question, [*row.evidence, *strangers]).excerpts)
+    amid = replace(row, evidence=evidence.weigh(desk, [row.question], [*row.evidence, *strangers]).excerpts)
     if not ground.unsupported(row.rewrite, amid.evidence):
         return amid
-    return replace(row, evidence=evidence.weigh(desk, row.question, row.evidence).excerpts)
+    return replace(row, evidence=evidence.weigh(desk, [row.question], row.evidence).excerpts)
 
 
 def lesson(desk: Desk, row: Feedback) -> Lesson:

@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-from bot import adapters, feedback, jobs
+from bot import adapters, jobs
 from bot.desk import Desk
 from bot.records import Job
 from ingest import sample
 from workers.style import gate, publish
-from workers.style.curate import Curated, curate, enough, split
+from workers.style.curate import enough, split
 from workers.style.examination import Examine, examination
-from workers.style.lessons import as_shown, lesson
+from workers.style.lessons import fit_rows, lesson
 from workers.style.recipe import TOKENS_PER_SECOND, Recipe
 
 
@@ -55,10 +55,3 @@ def plan(desk: Desk) -> dict[str, Any]:
         "steps": recipe.steps(len(learn)),
         "estimated_seconds": recipe.seconds([lesson(desk, row) for row in learn], speed),
     }
-
-
-def fit_rows(desk: Desk) -> Curated:
-    """The approved rows, as the model would be shown them, curated."""
-    rows = feedback.trainable(desk.database)
-    passages = [passage for row in rows for passage in row.evidence]
-    return curate([as_shown(desk, row, passages) for row in rows])

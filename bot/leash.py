@@ -1,6 +1,6 @@
 """A process on a leash dies when its parent dies, however the parent dies (Linux: `prctl(2)`, PR_SET_PDEATHSIG).
 
-`python -m workers.leash PARENT COMMAND...` puts the command on the leash of the process PARENT; the word `leader`
+`python -m bot.leash PARENT COMMAND...` puts the command on the leash of the process PARENT; the word `leader`
 means the leader of its session, which is what supervisord is to the processes that it starts.
 """
 

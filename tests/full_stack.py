@@ -1,0 +1,69 @@
+"""The whole of Frontdesk, started as a person starts it: `frontdesk up` in a folder of its own."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bot.desk import Desk, open_desk
+from bot.settings import HOME, inherited_environment, load_settings
+
+START_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running Frontdesk."""
+
+    launcher: subprocess.Popen[bytes]
+    desk: Desk
+    url: str
+    password: str
+    ready_seconds: float
+
+    @property
+    def inbox(self) -> Path:
+        """The drop folder."""
+        return self.desk.settings.inbox_dir
+
+    def process(self, words: str) -> psutil.Process:
+        """The first process of this stack whose command line holds these words."""
+        for process in psutil.Process(self.launcher.pid).children(recursive=True):
+            if words in " ".join(process.cmdline()) and "bot.leash" not in process.cmdline():
+                return process
+        raise AssertionError(f"no process of this stack runs '{words}'")
+
+
+@contextmanager
+def running(data: Path, models: Path, **settings: object) -> Iterator[Stack]:
+    """Start everything on free ports, wait until it is ready, stop it afterwards."""
+    inbox, output = data / "inbox", data / "output"
+    inbox.mkdir(parents=True, exist_ok=True)
+    chosen = {"data_dir": data, "models_dir": models, "inbox_dir": inbox, **settings}
+    environment = inherited_environment() | {f"FRONTDESK_{name.upper()}": str(value) for name, value in chosen.items()}
+    begun = time.monotonic()
+    with output.open("w") as log:
+        command = [str(Path(sys.executable).parent / "frontdesk"), "up", "--no-browser"]
+        launcher = subprocess.Popen(command, cwd=HOME, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        while "is ready at" not in output.read_text():
+            assert launcher.poll() is None, output.read_text()
+            assert time.monotonic() < begun + START_SECONDS, output.read_text()
+            time.sleep(0.1)
+        took = time.monotonic() - begun
+        said = re.sub(r"\x1b\[[\d;]*m", "", output.read_text())
+        url = re.search(r"ready at (\S+)", said)
+        password = re.search(r"staff password is (\S+)", said)
+        assert url
+        known = load_settings(**chosen)
+        yield Stack(launcher, open_desk(known), url[1], password[1] if password else "", took)
+    finally:
+        launcher.send_signal(signal.SIGTERM)
+        launcher.wait(60)
