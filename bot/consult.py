@@ -88,11 +88,10 @@ class _Telling:
 
     def speak(self, meaning: str, found: Evidence) -> Iterator[Sentence]:
         """The model's supported sentences; without any, the best passage's own words."""
-        whole = self._whole(found.excerpts)
         with model.model_errors(self.desk.settings), closing(self._spoken(meaning, found.excerpts)) as spoken:
             for said in spoken:
                 self.first_token = self.first_token or time.perf_counter()
-                sentence = self._verified(said, whole)
+                sentence = self._verified(said, found)
                 if sentence:
                     yield sentence
                 if len(self.shown) == LONGEST_ANSWER_SENTENCES:
@@ -146,10 +145,11 @@ class _Telling:
         by_id = {passage.chunk_id: passage for passage in self.passages}
         return [by_id[excerpt.chunk_id] for excerpt in excerpts]
 
-    def _verified(self, said: str, passages: Sequence[Passage]) -> Sentence | None:
-        support = ground.support(said, passages, cited=sentences.markers(said))
+    def _verified(self, said: str, found: Evidence) -> Sentence | None:
+        """The sentence, if a passage supports it, it is to the point, it is whole and it is new."""
+        support = ground.support(said, self._whole(found.excerpts), cited=sentences.markers(said))
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        if support is None or unfinished:
+        if support is None or unfinished or not found.speaks_to_the_question(support.passage, support.quote):
             self.dropped.append(said)
             return None
         citation = self._cite(support.passage, support.quote)

@@ -8,7 +8,7 @@ public question sets with unanswerable halves; LOG.md in this folder has the tri
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,18 +17,27 @@ from bot.desk import Desk
 from bot.records import Passage
 
 WORD_BUDGET = 100
+BESIDE_THE_POINT = 0.15
 BLEND = {"bias": -5.21, "cosine": 10.0, "coverage": 0.5}
 
 
 @dataclass(frozen=True)
 class Evidence:
     """`score` in 0..1 says how likely the passages answer the question; `excerpts` are the passages cut down to the
-    sentences that matter, most promising first; `best` is the single best passage and its best sentence."""
+    sentences that matter, most promising first; `best` is the best sentence with its passage; `sentences` has the score
+    of every (chunk id, sentence)."""
 
     score: float
     features: dict[str, float]
     excerpts: tuple[Passage, ...]
     best: tuple[Passage, str] | None
+    sentences: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def speaks_to_the_question(self, passage: Passage, sentence: str) -> bool:
+        """Whether a sentence of a passage is about as near to the question as the best one. What is true but beside
+        the point is no answer."""
+        nearest = max(self.sentences.values(), default=0.0)
+        return self.sentences.get((passage.chunk_id, sentence), 0.0) >= nearest - BESIDE_THE_POINT
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,13 @@ def weigh(desk: Desk, queries: Sequence[str], passages: Sequence[Passage]) -> Ev
         for (p, i, text), cosine in zip(pieces, cosines, strict=True)
     ]
     best = max(units, key=lambda unit: unit.score)
+    scores = {(unit.passage.chunk_id, unit.text): unit.score for unit in units}
     features = {
         "cosine": float(max(cosines)),
         "coverage": max(_coverage(weights, f"{p.title} {p.heading} {p.text}") for p in passages),
     }
     blend = BLEND["bias"] + sum(BLEND[name] * value for name, value in features.items())
-    return Evidence(1 / (1 + math.exp(-blend)), features, _excerpts(units), (best.passage, best.text))
+    return Evidence(1 / (1 + math.exp(-blend)), features, _excerpts(units), (best.passage, best.text), scores)
 
 
 def _cosines(desk: Desk, queries: Sequence[str], texts: list[str]) -> np.ndarray:

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
 
     # style
     train_min_rows: int = Field(default=30, ge=4)
-    train_epochs: int = Field(default=4, ge=1, le=50)
-    train_learning_rate: float = Field(default=4e-4, gt=0)
+    train_epochs: int = Field(default=3, ge=1, le=50)
+    train_learning_rate: float = Field(default=1e-3, gt=0)
     train_rank: int = Field(default=16, ge=1, le=256)
     train_check_minutes: float = Field(default=10, gt=0)
     gate_questions: int = Field(default=24, ge=4)

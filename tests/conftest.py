@@ -3,7 +3,6 @@
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from bot import db
 from bot.desk import Desk, open_desk
 from bot.settings import HOME, Settings, inherited_environment, load_settings
+from tests.full_stack import wait_until
 
 PATIENCE_SECONDS = 120
 
@@ -68,14 +68,6 @@ def desk(servers: Settings, tmp_path: Path) -> Iterator[Desk]:
     db.migrate(desk.database)
     yield desk
     desk.database.dispose()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Look again and again until the condition holds; fail when it takes too long."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +53,8 @@ def running(data: Path, models: Path, **settings: object) -> Iterator[Stack]:
         command = [str(Path(sys.executable).parent / "frontdesk"), "up", "--no-browser"]
         launcher = subprocess.Popen(command, cwd=HOME, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        while "is ready at" not in output.read_text():
-            assert launcher.poll() is None, output.read_text()
-            assert time.monotonic() < begun + START_SECONDS, output.read_text()
-            time.sleep(0.1)
+        wait_until(lambda: "is ready at" in output.read_text() or launcher.poll() is not None, START_SECONDS)
+        assert launcher.poll() is None, output.read_text()
         took = time.monotonic() - begun
         said = re.sub(r"\x1b\[[\d;]*m", "", output.read_text())
         url = re.search(r"ready at (\S+)", said)
@@ -67,3 +65,11 @@ def running(data: Path, models: Path, **settings: object) -> Iterator[Stack]:
     finally:
         launcher.send_signal(signal.SIGTERM)
         launcher.wait(60)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Look again and again until the condition holds; fail when it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.05)

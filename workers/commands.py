@@ -45,3 +45,27 @@ def password() -> None:
     engine = db.connect(load_settings().database)
     db.migrate(engine)
     print(staff.reset_password(engine))
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Option(help="How the style is learned: lora.")] = "lora",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    wait: Annotated[bool, typer.Option(help="Stay until the adapter speaks or was refused.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train a style adapter on the approved rows; it speaks by itself if the gate lets it."""
+    from bot.desk import open_desk
+    from workers import training
+
+    if method != "lora":
+        raise typer.BadParameter(f"'{method}' is not a method that is known here; choose lora", param_hint="--method")
+    desk, console = open_desk(), Console()
+    if dry_run:
+        training.show_plan(desk, console, as_json)
+        return
+    job_id = training.request(desk)
+    if wait:
+        training.follow(desk, job_id, console, as_json)
+    else:
+        console.print(f"Training is queued as job {job_id}; the Adapters page shows how far it is.")
