@@ -122,7 +122,7 @@ def test_nobody_sees_the_staff_pages_without_the_password(browser: Browser, stac
 
 def test_a_rewrite_becomes_a_voice_that_can_be_rolled_back(customer: Page, reviewer: Page, stack: Stack) -> None:
     answer = ask(customer, "How long is a gift card valid?")
-    answer.get_by_test_id("stFeedback").get_by_role("button").last.click()
+    answer.get_by_test_id("stFeedbackButton").last.click()
     answer.get_by_text("Wrong tone").click()
     answer.get_by_role("button", name="Send", exact=True).click()
     expect(answer.get_by_text("Thank you")).to_be_visible(timeout=30_000)
@@ -130,12 +130,10 @@ def test_a_rewrite_becomes_a_voice_that_can_be_rolled_back(customer: Page, revie
     reviewer.reload()
     rewrite = reviewer.locator("[class*='st-key-rewrite-'] textarea").first
     rewrite.fill("Happy to help: a gift card is valid for 9 years [1].")
-    rewrite.press("Control+Enter")
     reviewer.get_by_role("button", name="Approve rewrite").first.click()
     expect(reviewer.get_by_text("9 years").first).to_be_visible()
     assert [row.state for row in _customers_rows(stack)] == ["pending"], "a new fact is refused"
     rewrite.fill("Happy to help: a gift card is valid for 4 years from the day of purchase [1].")
-    rewrite.press("Control+Enter")
     reviewer.get_by_role("button", name="Approve rewrite").first.click()
     wait_until(lambda: [row.state for row in _customers_rows(stack)] == ["approved"], 30)
 

@@ -190,7 +190,7 @@ def _facts(version: Adapter) -> str:
     meta = version.meta
     facts = [f"made {words.ago(version.created_at)}"]
     if "rows" in meta:
-        facts.append(f"learned from {words.count(int(meta['rows']), 'row')}")
+        facts.append(f"learned from {words.count(meta['rows']['train'], 'row')}")
     if "seconds" in meta:
         facts.append(f"in {words.duration(1_000 * float(meta['seconds']))}")
     facts += [f"{name.replace('_', ' ')} {meta[name]}" for name in ("epochs", "rank", "learning_rate") if name in meta]

@@ -94,7 +94,7 @@ def draw_opinion(item: Feedback) -> None:
 def draw_decision(item: Feedback) -> None:
     """Approve, rewrite or reject."""
     number = item.feedback_id
-    with st.form(f"decide-{number}", border=False):
+    with st.form(f"decide-{number}", border=False, enter_to_submit=False):
         rewrite = st.text_area(
             "How it should be said", value=item.rewrite or item.answer, height="content", key=f"rewrite-{number}"
         )

@@ -16,7 +16,12 @@ REPORT = {
     "checks": [{"name": "style_distance", "before": 0.4, "after": 0.2, "passed": True, "better": "lower"}],
     "samples": [{"question": "How much?", "before": "It costs 5.", "after": "<b>Happy</b> to help: 5."}],
 }
-META = {"rows": 41, "epochs": 4, "seconds": 30, "curve": [{"step": 1, "loss": 2.0}, {"step": 1, "held_out": 2.2}]}
+META = {
+    "rows": {"train": 41, "held_out": 7},
+    "epochs": 4,
+    "seconds": 30,
+    "curve": [{"step": 1, "loss": 2.0}, {"step": 1, "held_out": 2.2}],
+}
 
 
 def register(engine: sa.Engine, name: str, state: Any = "candidate", meta: Any = META, report: Any = REPORT) -> None:

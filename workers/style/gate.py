@@ -4,22 +4,17 @@ Only judging is done here; `workers.style.examination` has the questions asked.
 """
 
 import hashlib
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
-from bot.lexical import words
 from bot.quality.answers import AnswerReport
 from bot.records import Adapter, Question
-from bot.sentences import without_markers
 
 LEAST_GAIN = 0.02
 SLACK = 0.02
 SAMPLES = 6
-# The measures of an AnswerReport that may not fall, as the page names them; higher is better in all. Token F1 is not
-# among them: it falls with every word of courtesy (LOG.md), and a style may change the length.
+# The measures of an AnswerReport that may not fall, as the page names them; higher is better in all.
 FACTS = {
     "Token F1": "f1",
     "Abstention F1": "abstention_f1",
@@ -60,13 +55,11 @@ class Verdict:
         }
 
 
-def judge(
-    candidate: Adapter, speaking: Adapter | None, questions: Sequence[Question], ask: Callable[[str], AnswerReport]
-) -> Verdict:
+def judge(candidate: Adapter, speaking: Adapter | None, ask: Callable[[str], AnswerReport]) -> Verdict:
     """Weigh a candidate against the version that speaks now. `ask` asks all questions in one version's voice, by its
     name ("" for the base model)."""
     before, after = ask(speaking.name if speaking else ""), ask(candidate.name)
-    checks = (*style_checks(candidate.meta), *fact_checks(questions, before, after))
+    checks = (*style_checks(candidate.meta), *fact_checks(before, after))
     return Verdict(checks, samples(before, after))
 
 
@@ -80,24 +73,10 @@ def style_checks(meta: dict[str, Any]) -> list[Check]:
     return checks
 
 
-def fact_checks(questions: Sequence[Question], before: AnswerReport, after: AnswerReport) -> list[Check]:
+def fact_checks(before: AnswerReport, after: AnswerReport) -> list[Check]:
     """No measure of the answers' facts may fall by more than 2 %."""
-    pairs = [("Right answer given", answer_recall(questions, before), answer_recall(questions, after))]
-    pairs += [(name, getattr(before, field), getattr(after, field)) for name, field in FACTS.items()]
+    pairs = [(name, getattr(before, field), getattr(after, field)) for name, field in FACTS.items()]
     return [Check(name, was, now, now >= (1 - SLACK) * was, "higher") for name, was, now in pairs]
-
-
-def answer_recall(questions: Sequence[Question], report: AnswerReport) -> float:
-    """The mean share of the right answer's words that was said, over the answerable questions: what F1 leaves when
-    the length of an answer is no fault."""
-    pairs = zip(questions, report.answers, strict=True)
-    shares = [max(map(partial(_said, answer.text), one.answers)) for one, answer in pairs if one.answerable]
-    return round(statistics.fmean(shares), 4) if shares else 0.0
-
-
-def _said(text: str, wanted: str) -> float:
-    there, asked = set(words(without_markers(text))), words(wanted)
-    return sum(word in there for word in asked) / max(len(asked), 1)
 
 
 def samples(before: AnswerReport, after: AnswerReport) -> tuple[dict[str, str], ...]:

@@ -35,7 +35,7 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
         voices = [candidate, speaking] if speaking else [candidate]
         questions = gate.pick(sample.questions(), desk.settings.gate_questions)
         with examine(desk, voices, questions, tell) as ask:
-            verdict = gate.judge(candidate, speaking, questions, ask)
+            verdict = gate.judge(candidate, speaking, ask)
         tell({"stage": "publishing"})
         publish.decide(desk, job, candidate, verdict, rows.kept)
 
