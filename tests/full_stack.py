@@ -1,5 +1,6 @@
 """The whole of Frontdesk, started as a person starts it: `frontdesk up` in a folder of its own."""
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -33,12 +34,13 @@ class Stack:
         """The drop folder."""
         return self.desk.settings.inbox_dir
 
-    def process(self, words: str) -> psutil.Process:
+    def process(self, words: str) -> psutil.Process | None:
         """The first process of this stack whose command line holds these words."""
         for process in psutil.Process(self.launcher.pid).children(recursive=True):
-            if words in " ".join(process.cmdline()) and "bot.leash" not in process.cmdline():
-                return process
-        raise AssertionError(f"no process of this stack runs '{words}'")
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended while we looked
+                if words in " ".join(process.cmdline()) and "bot.leash" not in process.cmdline():
+                    return process
+        return None
 
 
 @contextmanager

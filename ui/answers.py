@@ -105,7 +105,7 @@ def draw_reason(answer_id: str, thumb: int) -> bool:
 
 def _voice(answer: Answer) -> str:
     """Who answered and how long it took."""
-    voice = "our documents, word for word" if answer.quoted else answer.adapter or "base model"
+    voice = (answer.adapter or "base model") + (", quoting our documents" if answer.quoted else "")
     return f"{'searched' if answer.abstained else voice} · {words.duration(answer.timings_ms.total)}"
 
 

@@ -36,13 +36,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterato
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_killed_process_comes_back_and_dropped_files_are_indexed_once(stack: Stack, name: str) -> None:
     victim = stack.process(PROCESSES[name])
+    assert victim
     before = len(documents.listing(stack.desk.database))
     slug = name.replace(" ", "-")
     for n in range(5):
         (stack.inbox / f"{slug}-{n}.md").write_text(f"# Locker {slug} {n}\n\nIts code is {slug.upper()}-{n}.\n")
         if n == 2:
             victim.send_signal(signal.SIGKILL)
-    wait_until(lambda: not victim.is_running() and stack.process(PROCESSES[name]).pid != victim.pid, 60)
+    wait_until(lambda: (found := stack.process(PROCESSES[name])) and found.pid != victim.pid, 60)
     wait_until(lambda: _indexed(stack) == before + 5, 180)
     wait_until(lambda: not reconcile.verify(stack.desk).any, 60)
     for n in range(5):
@@ -60,6 +61,7 @@ def test_a_killed_training_is_taken_up_again_and_makes_one_adapter(stack: Stack)
     job_id = training.request(stack.desk.settings, stack.desk.database)
     wait_until(lambda: _job(stack, job_id).progress.get("stage") == "training", 180)
     worker = stack.process("-Q gpu")
+    assert worker
     children = worker.children(recursive=True)
     worker.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(_alive(child) for child in children), 30)
