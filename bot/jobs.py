@@ -14,7 +14,8 @@ from bot.records import Job
 
 LEASE_SECONDS = 30
 HEARTBEAT_SECONDS = 8
-RING_AGAIN_SECONDS = 15
+RING_AGAIN_SECONDS = 10
+MOST_RUNG_AT_ONCE = 100
 MAX_ATTEMPTS = 3
 
 _names = ("job_id", "kind", "subject", "state", "fence", "attempts", "error", "progress")
@@ -95,9 +96,8 @@ def overdue(engine: sa.Engine) -> list[Job]:
     silent = (db.jobs.c.state == "queued") & (db.jobs.c.rung_at < db.now() - RING_AGAIN_SECONDS)
     abandoned = (db.jobs.c.state == "running") & (db.jobs.c.lease_until < db.now())
     with db.writing(engine) as connection:
-        found = connection.execute(
-            sa.select(*_columns).where((silent | abandoned) & (db.jobs.c.attempts < MAX_ATTEMPTS))
-        ).all()
+        waiting = sa.select(*_columns).where((silent | abandoned) & (db.jobs.c.attempts < MAX_ATTEMPTS))
+        found = connection.execute(waiting.order_by(db.jobs.c.rung_at).limit(MOST_RUNG_AT_ONCE)).all()
         ids = [row.job_id for row in found]
         connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id.in_(ids)).values(state="queued", rung_at=db.now()))
     return [Job(*row) for row in found]
