@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.runnables import Runnable, RunnableGenerator
+from langchain_core.runnables import Runnable
 
 from bot import adapters, conversations, evidence, ground, model, prompts, retrieve, sentences
 from bot.desk import Desk
@@ -61,9 +61,8 @@ def ask(
 
 
 def chain(desk: Desk, voice: Adapter | None) -> Runnable[dict[str, str], str]:
-    """prompt | model | text | sentences, as LangChain composes it (LCEL)."""
-    chat = model.chat(desk.settings, voice.name if voice else None)
-    return prompts.load("answer").chat() | chat | StrOutputParser() | RunnableGenerator(sentences.stream)
+    """prompt | model | text, as LangChain composes it (LCEL); it streams pieces of text."""
+    return prompts.load("answer").chat() | model.chat(desk.settings, voice.name if voice else None) | StrOutputParser()
 
 
 def prompt_values(desk: Desk, question: str, excerpts: Sequence[Passage]) -> dict[str, str]:
@@ -90,7 +89,6 @@ class _Telling:
         """The model's supported sentences; without any, the best passage's own words."""
         with model.model_errors(self.desk.settings), closing(self._spoken(meaning, found.excerpts)) as spoken:
             for said in spoken:
-                self.first_token = self.first_token or time.perf_counter()
                 sentence = self._verified(said, found)
                 if sentence:
                     yield sentence
@@ -139,7 +137,13 @@ class _Telling:
 
     def _spoken(self, meaning: str, excerpts: Sequence[Passage]) -> Generator[str, None, None]:
         values = prompt_values(self.desk, meaning, excerpts)
-        yield from chain(self.desk, self.voice).stream(values)
+        yield from sentences.stream(self._timed(chain(self.desk, self.voice).stream(values)))
+
+    def _timed(self, pieces: Iterator[str]) -> Iterator[str]:
+        for piece in pieces:
+            if piece and not self.first_token:
+                self.first_token = time.perf_counter()
+            yield piece
 
     def _whole(self, excerpts: Sequence[Passage]) -> list[Passage]:
         by_id = {passage.chunk_id: passage for passage in self.passages}

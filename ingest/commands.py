@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.records import Document
+from bot.records import Adapter, Document
 
 app = typer.Typer()
 evaluation = typer.Typer(help="Measure on a question set: retrieval, answers.", no_args_is_help=True)
@@ -25,18 +25,20 @@ console = Console()
 
 @app.command()
 def ingest(
-    paths: list[Path],
+    paths: Annotated[list[Path], typer.Argument(exists=True, readable=True, help="Files, or folders of files.")],
     wait: Annotated[bool, typer.Option(help="Wait until every file is answerable or has failed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy files into the inbox."""
     from bot import inbox
     from bot.desk import open_desk
+    from ingest import watch
 
     desk = open_desk()
     limit = desk.settings.max_file_megabytes
     begun = time.perf_counter()
-    saved = {inbox.save(desk.settings.inbox_dir, path.name, path.read_bytes(), limit).name for path in paths}
+    files_of = [file for path in paths for file in (watch.documents_in(path) if path.is_dir() else [path])]
+    saved = {inbox.save(desk.settings.inbox_dir, file.name, file.read_bytes(), limit).name for file in files_of}
     states = _wait(saved, begun) if wait else dict.fromkeys(saved, ("queued", 0, None, 0.0))
     files = [
         {"path": name, "state": state, "chunks": chunks, "error": error, "ms": ms}
@@ -106,19 +108,33 @@ def eval_answers(
     docs: Path | None = None,
     qa: Path | None = None,
     limit: int | None = None,
-    adapter: Annotated[str | None, typer.Option(help="Who speaks; 'base' is the base model.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="Who speaks, or 'base'; the active version if not given.")] = None,
     details: Annotated[bool, typer.Option(help="Print every question with its answer.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Token F1, abstention, citations, support and times (the sample company where no set is given)."""
     from bot.quality import answers
+    from ingest import scratch
 
+    voice = _voice(adapter)
     with _library(docs, qa, limit) as (desk, questions):
-        report = answers.evaluate(desk, questions, "" if adapter == "base" else adapter, _tell)
+        scratch.introduce(desk, [voice] if voice else [])
+        report = answers.evaluate(desk, questions, voice.name if voice else "", _tell)
     if details:
         _print_answers(questions, report.answers)
     figures = {name: value for name, value in vars(report).items() if name != "answers"}
     _show(as_json, figures, [{"measure": name, "value": value} for name, value in figures.items()])
+
+
+def _voice(name: str | None) -> Adapter | None:
+    """The version that speaks in an evaluation: by name, or the active one; None is the base model."""
+    from bot import adapters
+    from bot.desk import open_desk
+
+    database = open_desk().database
+    if name == "base":
+        return None
+    return adapters.find(database, name) if name else adapters.active(database)
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot import db, documents, jobs
+from bot import adapters, db, documents, jobs
 from bot.desk import Desk
 from bot.knowledge import Knowledge
+from bot.records import Adapter
 from ingest import chunks, sandbox
 from ingest.readers.reading import Block, Reading
 
@@ -31,6 +32,13 @@ def library(
         finally:
             knowledge.drop()
             scratch.database.dispose()
+
+
+def introduce(library: Desk, voices: Sequence[Adapter]) -> None:
+    """Let versions of the style be asked by name in a scratch library, which has a registry of its own."""
+    with db.writing(library.database) as connection:
+        for one in voices:
+            adapters.register(connection, one.name, one.path, base=one.base, meta={}, report={}, state="candidate")
 
 
 def from_files(paths: Sequence[Path]) -> list[tuple[str, Reading]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from bot import adapters, db
 from bot.desk import Desk
 from bot.quality.answers import AnswerReport, evaluate
 from bot.records import Adapter, Question
@@ -30,11 +29,5 @@ def examination(desk: Desk, voices: Sequence[Adapter], questions: Sequence[Quest
         tell({"stage": "checking", "step": next(asked), "steps": steps})
 
     with scratch.library(desk, scratch.from_files(sample.paths())) as library:
-        _introduce(library, voices)
+        scratch.introduce(library, voices)
         yield lambda voice: evaluate(library, questions, voice, show)
-
-
-def _introduce(library: Desk, voices: Sequence[Adapter]) -> None:
-    with db.writing(library.database) as connection:
-        for one in voices:
-            adapters.register(connection, one.name, one.path, base=one.base, meta={}, report={}, state="candidate")
