@@ -431,15 +431,12 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(desk: Desk, approv
     assert training.is_due(desk.settings, desk.database)
 
 
-def test_politeness_costs_nothing_at_the_gate_and_a_lost_answer_does() -> None:
-    # given a question, and a version that answers it shortly
-    question = Question("q1", "How long do I have?", ("45 days",), ("returns.md",), True)
-    before = report_of(answers=(answer_of(question),))
-    # when candidates say it at length, or something else
-    polite = report_of(answers=(answer_of(question, "Happy to help: you've got 45 days to think it over [1]."),))
-    wrong = report_of(answers=(answer_of(question, "Happy to help: you've got a few days [1]."),))
-    # then only the second loses the check
-    assert [gate.fact_checks([question], before, after)[0].passed for after in (polite, wrong)] == [True, False]
+@pytest.mark.parametrize("measure", gate.FACTS.values())
+def test_a_candidate_may_lose_two_in_a_hundred_of_its_facts_and_no_more(measure: str) -> None:
+    before = report_of(**{measure: 0.5})
+    about_the_same, worse = report_of(**{measure: 0.495}), report_of(**{measure: 0.48})
+    assert all(check.passed for check in gate.fact_checks(before, about_the_same))
+    assert [check.before for check in gate.fact_checks(before, worse) if not check.passed] == [0.5]
 
 
 def test_a_row_is_learned_amid_other_passages_and_still_finds_its_own(desk: Desk, approved: Sequence[Feedback]) -> None:
