@@ -151,6 +151,7 @@ def _library(docs: Path | None, qa: Path | None, limit: int | None) -> Iterator[
 
 
 def _wait(names: set[str], begun: float) -> dict[str, tuple[str, int, str | None, float]]:
+    """(state, chunks, error, milliseconds) of each file, once every one of them has ended."""
     from bot import documents as ledger
     from bot.desk import open_desk
 
@@ -158,10 +159,9 @@ def _wait(names: set[str], begun: float) -> dict[str, tuple[str, int, str | None
     done: dict[str, tuple[str, int, str | None, float]] = {}
     with console.status("indexing") as status:
         while len(done) < len(names):
-            for document in ledger.listing(desk.database):
-                if document.path in names - done.keys() and document.state in DONE:
-                    ms = round(1000 * (time.perf_counter() - begun), 1)
-                    done[document.path] = (document.state, document.chunks, document.error, ms)
+            ms = round(1000 * (time.perf_counter() - begun), 1)
+            ended = [one for one in ledger.listing(desk.database) if one.path in names and one.state in DONE]
+            done = {one.path: (one.state, one.chunks, one.error, ms) for one in ended} | done
             status.update(f"indexing: {len(done)} of {len(names)} done")
             time.sleep(0.1)
     return done
