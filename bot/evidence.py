@@ -17,7 +17,7 @@ from bot.desk import Desk
 from bot.records import Passage
 
 WORD_BUDGET = 100
-BESIDE_THE_POINT = 0.15
+BESIDE_THE_POINT = 0.05
 BLEND = {"bias": -5.21, "cosine": 10.0, "coverage": 0.5}
 
 

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     train_learning_rate: float = Field(default=1e-3, gt=0)
     train_rank: int = Field(default=16, ge=1, le=256)
     train_check_minutes: float = Field(default=10, gt=0)
-    gate_questions: int = Field(default=24, ge=4)
+    gate_questions: int = Field(default=60, ge=4)
 
     # staff
     staff_session_hours: float = Field(default=12, gt=0)
