@@ -46,15 +46,9 @@ def tombstone(engine: sa.Engine, path: str) -> int | None:
 
 
 def version_of(engine: sa.Engine, version_id: int) -> db.Row:
-    """(document_id, path, removed, digest, modified_at) of a version."""
+    """(document_id, path) of the document that a version is of."""
     query = (
-        sa.select(
-            db.documents.c.document_id,
-            db.documents.c.path,
-            db.documents.c.removed,
-            db.versions.c.digest,
-            db.versions.c.modified_at,
-        )
+        sa.select(db.documents.c.document_id, db.documents.c.path)
         .join(db.versions, db.versions.c.document_id == db.documents.c.document_id)
         .where(db.versions.c.version_id == version_id)
     )

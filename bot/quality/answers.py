@@ -15,13 +15,12 @@ from bot.records import Answer, Question
 @dataclass(frozen=True)
 class AnswerReport:
     """Shares are 0..1. `f1` and `answered_and_cited` are over the answerable questions, the abstention's precision,
-    recall and F1 over all; `abstained_rightly` is the share of unanswerable questions that were abstained on;
+    recall (the share of unanswerable questions that were abstained on) and F1 over all;
     `supported` is over the shown sentences; `own_words` is the share of given answers that are not quotations."""
 
     questions: int
     f1: float
     answered_and_cited: float
-    abstained_rightly: float
     abstention_precision: float
     abstention_recall: float
     abstention_f1: float
@@ -60,7 +59,6 @@ def report(desk: Desk, questions: Sequence[Question], given: Sequence[Answer]) -
         questions=len(pairs),
         f1=_mean([token_f1(answer.text, question.answers) for question, answer in answerable]),
         answered_and_cited=_share(sum(_cites(answer, question) for question, answer in spoken), len(answerable)),
-        abstained_rightly=recall,
         abstention_precision=precision,
         abstention_recall=recall,
         abstention_f1=round(2 * precision * recall / (precision + recall), 4) if precision + recall else 0.0,

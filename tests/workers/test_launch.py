@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,10 +18,12 @@ import redis
 from dotenv import dotenv_values
 
 from bot.settings import HOME
+from tests.full_stack import wait_until
 from workers import endpoints, lock, supervise
 
 STACK = ("broker", "vectors", "page")
 PATIENCE_SECONDS = 60
+wait_for = partial(wait_until, seconds=PATIENCE_SECONDS)
 
 
 class Stack:
@@ -332,10 +335,3 @@ def command_of(pid: int) -> bytes:
 def is_open(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as client:
         return client.connect_ex((host, port)) == 0
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
