@@ -29,6 +29,14 @@ class UnreadableDocument(FrontdeskError):
     """A file cannot be turned into text."""
 
 
+class ReaderKilled(FrontdeskError):
+    """A file killed its reader or ran into the sandbox's limits. It may be tried again a few times."""
+
+
+class ReaderTooSlow(ReaderKilled):
+    """A file took longer to read than it was given."""
+
+
 class AdapterRefused(FrontdeskError):
     """An adapter is missing, malformed, or made for another base model."""
 

@@ -18,11 +18,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Reading:
-    """A document's title (empty where it has none), its blocks in reading order, its number of pages if it has any."""
+    """A document's title (empty where it has none), its blocks in reading order, its number of pages if it has any.
+
+    `notes` are sentences for the content owner about what was left out, such as hidden text.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     pages: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def rows(header: list[str], body: list[list[str]]) -> list[Block]:
