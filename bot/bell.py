@@ -1,14 +1,16 @@
-"""Rings for a job: sends its id to the Celery queue of its kind. A bell that cannot ring loses nothing, because
-the job's row waits and is rung for again."""
+"""Rings for a lane: tells the Celery queue of the lane that jobs wait. A bell that cannot ring loses nothing, because
+the jobs' rows wait and are rung for again."""
+
+from collections.abc import Iterable
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from bot import jobs
 from bot.log import get_log
 from bot.settings import Settings
 
-TASKS = {"ingest": "workers.tasks.ingest", "forget": "workers.tasks.forget", "train": "workers.tasks.train"}
-QUEUES = {"ingest": "ingest", "forget": "ingest", "train": "gpu"}
+TASKS = {jobs.FAST: "workers.tasks.ingest", jobs.BULK: "workers.tasks.ingest", jobs.GPU: "workers.tasks.train"}
 
 # Every app of the broker must agree on this, or a long task is delivered twice.
 TRANSPORT = {"visibility_timeout": 7200, "socket_connect_timeout": 1, "socket_timeout": 5}
@@ -16,12 +18,14 @@ TRANSPORT = {"visibility_timeout": 7200, "socket_connect_timeout": 1, "socket_ti
 log = get_log(__name__)
 
 
-def ring(settings: Settings, kind: str, job_id: int) -> None:
-    """Tell the workers that job `job_id` waits. When Redis is down, the sweep rings later."""
+def ring(settings: Settings, lanes: Iterable[str]) -> None:
+    """Tell the workers of these lanes that jobs wait; a lane's queue has its name. When Redis is down, the sweep rings
+    later."""
     app = Celery(broker=settings.redis_url.get_secret_value(), set_as_current=False)
     app.conf.update(broker_transport_options=TRANSPORT, task_ignore_result=True)
-    try:
-        with app.connection_for_write(connect_timeout=1) as connection:
-            app.send_task(TASKS[kind], [job_id], queue=QUEUES[kind], retry=False, connection=connection)
-    except (OperationalError, OSError) as error:
-        log.warning("the queue is down; the job waits", job=job_id, kind=kind, reason=str(error))
+    for lane in sorted(lanes):
+        try:
+            with app.connection_for_write(connect_timeout=1) as connection:
+                app.send_task(TASKS[lane], [lane], queue=lane, retry=False, connection=connection)
+        except (OperationalError, OSError) as error:
+            log.warning("the queue is down; the jobs wait", lane=lane, reason=str(error))

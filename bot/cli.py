@@ -25,6 +25,8 @@ feedback_app = typer.Typer(help="The review queue: list, approve, reject.", no_a
 adapters_app = typer.Typer(help="The versions of the style: list, show, promote, rollback.", no_args_is_help=True)
 models_app = typer.Typer(help="The weights of the models: pull, list.", no_args_is_help=True)
 
+InCollection = Annotated[str, typer.Option("--collection", help="Only from this folder of the inbox.")]
+
 
 def main() -> None:
     """Run one command. 0 done, 1 failed with a sentence on standard error, 2 wrong usage, 130 interrupted."""
@@ -41,13 +43,13 @@ def main() -> None:
 
 
 @app.command()
-def ask(question: str, as_json: AsJson = False) -> None:
+def ask(question: str, collection: InCollection = "", as_json: AsJson = False) -> None:
     """Ask a question and print the answer with its citations."""
     from bot.consult import consult
     from bot.desk import open_desk
     from bot.records import Answer, Sentence
 
-    for event in consult(open_desk(), question):
+    for event in consult(open_desk(), question, collection=collection):
         if isinstance(event, Sentence) and not as_json:
             printing.sentence(event)
         if isinstance(event, Answer):
@@ -56,13 +58,16 @@ def ask(question: str, as_json: AsJson = False) -> None:
 
 @app.command()
 def search(
-    query: str, k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many.")] = 10, as_json: AsJson = False
+    query: str,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many.")] = 10,
+    collection: InCollection = "",
+    as_json: AsJson = False,
 ) -> None:
     """Print the best passages for a query."""
     from bot import retrieve
     from bot.desk import open_desk
 
-    printing.passages(retrieve.search(open_desk(), query, k), as_json)
+    printing.passages(retrieve.search(open_desk(), query, k, collection=collection), as_json)
 
 
 @app.command()

@@ -28,14 +28,18 @@ def consult(
     history: Sequence[Turn] = (),
     conversation_id: str | None = None,
     adapter: str | None = None,
+    collection: str = "",
 ) -> Iterator[Found | Sentence | Answer]:
     """Answer a question: first what was found, then each verified sentence, last the whole answer, already kept.
 
-    `adapter` names the version that speaks ("" for the base model); without it the active one does. Raises a
-    `FrontdeskError` that can be shown as it is where the search or the model does not answer.
+    `adapter` names the version that speaks ("" for the base model); without it the active one does. `collection` limits
+    the answer to the documents of one folder of the inbox. Raises a `FrontdeskError` that can be shown as it is where
+    the search or the model does not answer.
     """
     telling = _Telling(desk, _checked(question, desk), _voice(desk, adapter))
-    retriever = retrieve.PassageRetriever(desk=desk, k=desk.settings.passages, history=tuple(history))
+    retriever = retrieve.PassageRetriever(
+        desk=desk, k=desk.settings.passages, history=tuple(history), collection=collection
+    )
     telling.passages = tuple(found.metadata["passage"] for found in retriever.invoke(telling.question))
     telling.retrieved = time.perf_counter()
     yield Found(telling.passages)

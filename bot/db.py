@@ -1,8 +1,8 @@
 """The records database: its tables, its transactions and its clock.
 
-SQLite on one machine, PostgreSQL on many. Queries live in the module that owns the thing they are about
-(documents, jobs, conversations, feedback, adapters, staff). Times are seconds since 1970 by the database's clock,
-so that machines whose clocks disagree still agree on leases.
+SQLite on one machine, PostgreSQL on many. Queries live in the module that owns the thing they are about (ledger,
+documents, indexes, jobs, notices, conversations, feedback, adapters, staff). Times are seconds since 1970 by the
+database's clock, so that machines whose clocks disagree still agree on leases.
 """
 
 import sqlite3
@@ -18,6 +18,9 @@ from sqlalchemy.sql.functions import FunctionElement
 # Earlier versions can corrupt a WAL database when two connections checkpoint at once.
 SQLITE_WITH_SAFE_WAL = (3, 51, 3)
 
+# The newest migration; a database that is behind it is brought up to date when a desk is opened.
+REVISION = "0002"
+
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 metadata = sa.MetaData()
@@ -29,8 +32,22 @@ documents = sa.Table(
     sa.Column("path", sa.Text, nullable=False, unique=True),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("removed", sa.Boolean, nullable=False, default=False),
-    sa.Column("active_version_id", sa.Integer),
+    sa.Column("active_version_id", sa.Integer, index=True),
     sa.Column("updated_at", sa.Float, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False, default=""),
+    sa.Column("valid_from", sa.Float),
+    sa.Column("valid_until", sa.Float),
+    sa.Column("problem", sa.Text, nullable=False, default=""),
+)
+
+indexes = sa.Table(
+    "indexes",
+    metadata,
+    sa.Column("index_id", sa.Integer, primary_key=True),
+    sa.Column("collection", sa.Text, nullable=False, unique=True),
+    sa.Column("embedding_model", sa.Text, nullable=False),
+    sa.Column("chunking", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
 )
 
 versions = sa.Table(
@@ -38,12 +55,16 @@ versions = sa.Table(
     metadata,
     sa.Column("version_id", sa.Integer, primary_key=True),
     sa.Column("document_id", sa.ForeignKey("documents.document_id"), nullable=False, index=True),
+    sa.Column("index_id", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False, default=""),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("modified_at", sa.Float, nullable=False),
     sa.Column("pages", sa.Integer),
     sa.Column("chunk_count", sa.Integer, nullable=False, default=0),
-    sa.Column("indexed_at", sa.Float),
+    sa.Column("timings_ms", sa.JSON, nullable=False, default=dict),
+    sa.Column("notes", sa.JSON, nullable=False, default=list),
+    sa.Column("indexed_at", sa.Float, index=True),
     sa.Column("forgotten_at", sa.Float),
     sa.Column("proof", sa.Text),
 )
@@ -51,12 +72,15 @@ versions = sa.Table(
 chunks = sa.Table(
     "chunks",
     metadata,
-    sa.Column("chunk_id", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("chunk_id", sa.String(64), nullable=False, unique=True),
     sa.Column("version_id", sa.ForeignKey("versions.version_id"), nullable=False, index=True),
     sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("title", sa.Text, nullable=False, default=""),
     sa.Column("heading", sa.Text, nullable=False),
     sa.Column("page", sa.Integer),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False, default=b""),
 )
 
 jobs = sa.Table(
@@ -65,6 +89,7 @@ jobs = sa.Table(
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("subject", sa.String(128), nullable=False),
+    sa.Column("lane", sa.String(8), nullable=False, default="fast"),
     sa.Column("state", sa.String(16), nullable=False, index=True),
     sa.Column("fence", sa.Integer, nullable=False, default=0),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
@@ -73,8 +98,17 @@ jobs = sa.Table(
     sa.Column("progress", sa.JSON, nullable=False, default=dict),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("rung_at", sa.Float, nullable=False, default=0.0),
+    sa.Column("started_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.UniqueConstraint("kind", "subject"),
+)
+
+notices = sa.Table(
+    "notices",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
 )
 
 conversations = sa.Table(
@@ -220,6 +254,14 @@ def new_id(inserted: sa.CursorResult[Any]) -> int:
     key = inserted.inserted_primary_key
     assert key is not None  # every table here has one
     return int(key[0])
+
+
+def is_current(engine: sa.Engine) -> bool:
+    """Whether the tables are those of this release."""
+    if not sa.inspect(engine).has_table("alembic_version"):
+        return False
+    with reading(engine) as connection:
+        return bool(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == REVISION)
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from langchain_core.embeddings import Embeddings
 
-from bot import db, model
-from bot.knowledge import Knowledge
+from bot import db, indexes, model
+from bot.knowledge import Collections, Knowledge
 from bot.settings import Settings, load_settings
 
 
@@ -16,20 +16,30 @@ class Desk:
 
     settings: Settings
     database: sa.Engine
-    embeddings: Embeddings
-    knowledge: Knowledge
+    collections: Collections
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The collection that answers now; it changes when an index has been rebuilt."""
+        return self.collections.of(indexes.live(self.database))
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The embedding model of the collection that answers now."""
+        return self.knowledge.embeddings
 
 
-def open_desk(settings: Settings | None = None) -> Desk:
-    """Wire the parts that the settings name. Raises `SettingsError` where a setting makes no sense."""
+def open_desk(settings: Settings | None = None, *, background: bool = False) -> Desk:
+    """Wire the parts that the settings name; with `background`, its embeddings give way to those of everybody else.
+
+    Raises `SettingsError` where a setting makes no sense.
+    """
     settings = settings or load_settings()
-    embeddings = model.embeddings(settings)
     database = db.connect(settings.database)
-    if not sa.inspect(database).has_table("alembic_version"):
+    if not db.is_current(database):
         db.migrate(database)  # so that every command works before the first start, too
-    return Desk(
-        settings=settings,
-        database=database,
-        embeddings=embeddings,
-        knowledge=Knowledge(settings.chroma_url, settings.collection, embeddings),
+    indexes.ensure(database, settings)
+    collections = Collections(
+        settings.chroma_url, lambda name: model.embeddings(settings, model=name, background=background)
     )
+    return Desk(settings, database, collections)

@@ -1,102 +1,231 @@
-"""The ledger of documents: which files there are, which version of each answers, and how far a new one has come.
+"""The documents as they stand: how far each has come, how fresh it is, what needs a person. `bot.ledger` makes the
+changes."""
 
-A version becomes visible in one transaction and only when it is whole; a removal is a tombstone that wins over an
-ingest in flight (DESIGN rule 2). This module knows nothing of readers, embeddings or vector stores.
-"""
-
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
-from bot import db, jobs, lexical
+from bot import db
 from bot.errors import NotAllowed
-from bot.records import Chunk, Document, DocumentState, Job
+from bot.records import Chunk, Document, DocumentState, Index, Meta
+
+DAY_SECONDS = 86_400
+RATE_SECONDS = 30
+WORKING: tuple[DocumentState, ...] = ("queued", "reading", "embedding")
+BROKEN: tuple[DocumentState, ...] = ("failed", "quarantined")
+
+_chunk_columns = [
+    db.chunks.c[name] for name in ("chunk_id", "version_id", "ordinal", "heading", "page", "text", "title", "signature")
+]
 
 
-def observe(engine: sa.Engine, path: str, digest: str, size_bytes: int, modified_at: float) -> int | None:
-    """Note that the file `path` has this content; return the id of the job that will index it, None if it is known."""
-    with db.writing(engine) as connection:
-        document = connection.execute(sa.select(db.documents).where(db.documents.c.path == path)).first()
-        if document is None:
-            new = {"path": path, "title": PurePath(path).stem, "removed": False, "updated_at": db.now()}
-            document_id = db.new_id(connection.execute(sa.insert(db.documents).values(**new)))
-        else:
-            document_id = document.document_id
-            if not document.removed and _newest(connection, document_id).digest == digest:
-                return None
-        values = {"document_id": document_id, "digest": digest, "size_bytes": size_bytes, "modified_at": modified_at}
-        version_id = db.new_id(connection.execute(sa.insert(db.versions).values(**values)))
-        _set(connection, document_id, removed=False)
-        return jobs.enqueue(connection, "ingest", str(version_id))
+@dataclass(frozen=True)
+class Freshness:
+    """Milliseconds from last write to first retrievable, over some documents; None where there are none."""
+
+    documents: int
+    p50_ms: float | None
+    p95_ms: float | None
 
 
-def tombstone(engine: sa.Engine, path: str) -> int | None:
-    """Make a document unanswerable at once; return the id of the job that deletes its text, None if it is unknown."""
-    with db.writing(engine) as connection:
-        found = connection.execute(
-            sa.select(db.documents.c.document_id).where(db.documents.c.path == path, ~db.documents.c.removed)
-        ).scalar()
-        if found is None:
-            return None
-        _set(connection, found, removed=True, active_version_id=None)
-        return jobs.enqueue(connection, "forget", str(found))
+@dataclass(frozen=True)
+class Progress:
+    """How much work waits, how many documents a second are done now, and when that will be all of it."""
+
+    waiting: int
+    per_second: float
+    seconds_left: float | None
 
 
-def version_of(engine: sa.Engine, version_id: int) -> db.Row:
-    """(document_id, path) of the document that a version is of."""
-    query = (
-        sa.select(db.documents.c.document_id, db.documents.c.path)
-        .join(db.versions, db.versions.c.document_id == db.documents.c.document_id)
-        .where(db.versions.c.version_id == version_id)
+def _work() -> sa.ColumnElement[bool]:
+    return (db.jobs.c.kind == "ingest") & (db.jobs.c.subject == sa.cast(db.versions.c.version_id, sa.String))
+
+
+def _state() -> sa.Case[str]:
+    """How far a document has come: what is known of its newest version's job."""
+    job = db.jobs.c
+    stage = sa.func.coalesce(job.progress["stage"].as_string(), "reading")
+    return sa.case(
+        (db.documents.c.removed, "removed"),
+        (job.state == "done", "indexed"),
+        (job.state == "running", stage),
+        else_=job.state,
     )
-    with db.reading(engine) as connection:
-        return connection.execute(query).one()
 
 
-def activate(
-    engine: sa.Engine, job: Job, version_id: int, title: str, pages: int | None, chunks: Sequence[Chunk]
-) -> bool:
-    """Switch a document to its new, whole version and end the job, in one transaction.
+def _selected(*columns: Any) -> sa.Select[*tuple[Any, ...]]:
+    """Every document with its newest version in the index that answers and that version's job."""
+    other = db.versions.alias()
+    live = sa.select(db.indexes.c.index_id).where(db.indexes.c.state == "live").scalar_subquery()
+    newest = sa.select(sa.func.max(other.c.version_id)).where(
+        other.c.document_id == db.documents.c.document_id, other.c.index_id == live
+    )
+    return (
+        sa.select(*columns)
+        .select_from(db.documents)
+        .join(db.versions, db.versions.c.version_id == newest.scalar_subquery())
+        .join(db.jobs, _work())
+    )
 
-    Returns False, and changes nothing but the job, where the document was removed or changed again meanwhile.
-    Raises `LeaseLost` where another worker has taken over the job.
+
+def listing(
+    engine: sa.Engine,
+    *,
+    removed: bool = False,
+    sought: str = "",
+    states: Collection[DocumentState] = (),
+    collection: str = "",
+    most: int | None = None,
+) -> list[Document]:
+    """The documents that are in the folder (or, with `removed`, those that were), the newest change first.
+
+    They can be limited to those with `sought` in their title or path, to some states, and to a folder.
     """
-    with db.writing(engine) as connection:
-        jobs.finish(connection, job)
-        version = connection.execute(sa.select(db.versions).where(db.versions.c.version_id == version_id)).one()
-        newest = _newest(connection, version.document_id).version_id
-        removed = connection.execute(
-            sa.select(db.documents.c.removed).where(db.documents.c.document_id == version.document_id)
-        ).scalar()
-        if removed or newest != version_id:
-            return False
-        _set(connection, version.document_id, title=title, active_version_id=version_id)
-        connection.execute(
-            sa.update(db.versions)
-            .where(db.versions.c.version_id == version_id)
-            .values(pages=pages, chunk_count=len(chunks), indexed_at=db.now())
-        )
-        return True
+    state = _state().label("document_state")
+    query = _selected(db.documents, *(c for c in db.versions.c if c.name not in ("document_id", "title")), state)
+    query = query.add_columns(db.jobs.c.error).where(db.documents.c.removed == removed)
+    if sought.strip():
+        pattern = f"%{sought.strip()}%"
+        query = query.where(db.documents.c.title.ilike(pattern) | db.documents.c.path.ilike(pattern))
+    if states:
+        query = query.where(state.in_(states))
+    if collection:
+        folder = f"{collection}/"
+        query = query.where(sa.func.substr(db.documents.c.path, 1, len(folder)) == folder)
+    order = query.order_by(db.documents.c.updated_at.desc(), db.documents.c.document_id.desc()).limit(most)
+    return [_document(row) for row in db.rows(engine, order)]
 
 
-def stale_versions(engine: sa.Engine, document_id: int | None = None) -> list[int]:
-    """Versions that must never answer again but whose chunks are still stored: neither active nor being indexed."""
-    working = sa.select(sa.cast(db.jobs.c.subject, sa.Integer)).where(
-        db.jobs.c.kind == "ingest", db.jobs.c.state.in_(("queued", "running"))
-    )
-    active = sa.select(db.documents.c.active_version_id).where(db.documents.c.active_version_id.is_not(None))
+def find(engine: sa.Engine, path: str) -> Document:
+    """One document by its path in the inbox."""
+    for document in listing(engine, sought=path):
+        if document.path == path:
+            return document
+    raise NotAllowed(f"There is no document '{path}'; the Documents page lists those that there are.")
+
+
+def paths(engine: sa.Engine, below: str = "") -> dict[str, str]:
+    """The digest of every document in the folder by its path; only of `below` and what lies in it, where named."""
+    query = _selected(db.documents.c.path, db.versions.c.digest).where(~db.documents.c.removed)
+    if below:
+        inside = sa.func.substr(db.documents.c.path, 1, len(below) + 1) == f"{below}/"
+        query = query.where((db.documents.c.path == below) | inside)
+    return {row.path: row.digest for row in db.rows(engine, query)}
+
+
+def any_ever(engine: sa.Engine) -> bool:
+    """Whether there is, or ever was, a document."""
+    return db.one(engine, sa.select(db.documents.c.document_id).limit(1)) is not None
+
+
+def count_by_state(engine: sa.Engine) -> dict[DocumentState, int]:
+    """How many documents of the folder are in each state."""
+    state = _state().label("state")
+    query = _selected(state, sa.func.count().label("number")).where(~db.documents.c.removed)
+    return {row.state: row.number for row in db.rows(engine, query.group_by(state))}
+
+
+def collections(engine: sa.Engine) -> list[str]:
+    """The folders that answering documents lie in, and the folders above them."""
+    query = sa.select(db.documents.c.path).where(db.documents.c.active_version_id.is_not(None))
+    folders = {row.path.rpartition("/")[0] for row in db.rows(engine, query)}
+    every = {"/".join(folder.split("/")[:depth]) for folder in folders for depth in range(1, folder.count("/") + 2)}
+    return sorted(every - {""})
+
+
+def freshness(engine: sa.Engine, seconds: float = DAY_SECONDS) -> Freshness:
+    """How fresh the documents were that became retrievable in the last `seconds`."""
+    version = db.versions.c
+    live = sa.select(db.indexes.c.index_id).where(db.indexes.c.state == "live")
+    query = sa.select(version.indexed_at - version.modified_at).where(version.index_id.in_(live))
+    values = [1000 * max(0.0, row[0]) for row in db.rows(engine, query.where(version.indexed_at > db.now() - seconds))]
+    if not values:
+        return Freshness(0, None, None)
+    return Freshness(len(values), *(float(value) for value in np.percentile(values, (50, 95))))
+
+
+def progress(engine: sa.Engine) -> Progress:
+    """How the work on documents goes, by what was done in the last `RATE_SECONDS`."""
+    job = db.jobs.c
+    of_documents = job.kind == "ingest"
+    open_jobs = sa.select(sa.func.count()).where(of_documents, job.state.in_(("queued", "running")))
+    ended = sa.select(sa.func.count(), db.now() - sa.func.min(job.finished_at))
+    ended = ended.where(of_documents, job.finished_at > db.now() - RATE_SECONDS)
+    with db.reading(engine) as connection:
+        waiting = connection.execute(open_jobs).scalar_one()
+        done, since = connection.execute(ended).one()
+    rate = done / max(since or 0.0, 1.0)
+    return Progress(waiting, rate, waiting / rate if rate else None)
+
+
+def rebuilding(engine: sa.Engine, building: Index) -> tuple[int, int]:
+    """How many documents a new index still waits for, and how many it will hold."""
+    with db.reading(engine) as connection:
+        every = sa.select(sa.func.count()).select_from(db.documents).where(~db.documents.c.removed)
+        return count_waiting(connection, building), connection.execute(every).scalar_one()
+
+
+def count_waiting(connection: sa.Connection, index: Index) -> int:
+    """How many versions for an index are not done yet."""
+    query = sa.select(sa.func.count()).select_from(db.versions).join(db.jobs, _work())
+    query = query.where(db.versions.c.index_id == index.index_id, db.jobs.c.state.in_(("queued", "running")))
+    return connection.execute(query).scalar_one()
+
+
+def unproven(engine: sa.Engine) -> list[tuple[str, str]]:
+    """(path, what was found) of documents whose deleted text could still be found when it was last probed for."""
     query = (
-        sa.select(db.chunks.c.version_id)
-        .distinct()
-        .where(db.chunks.c.version_id.not_in(active), db.chunks.c.version_id.not_in(working))
+        sa.select(db.documents.c.path, db.versions.c.proof)
+        .join(db.versions, db.versions.c.document_id == db.documents.c.document_id)
+        .where(db.versions.c.proof.is_not(None), ~db.versions.c.proof.startswith("gone"))
     )
-    if document_id is not None:
-        of_document = sa.select(db.versions.c.version_id).where(db.versions.c.document_id == document_id)
-        query = query.where(db.chunks.c.version_id.in_(of_document))
-    return [row.version_id for row in db.rows(engine, query)]
+    return [(row.path, row.proof) for row in db.rows(engine, query)]
+
+
+def proofs(engine: sa.Engine, path: str) -> list[tuple[int, datetime, str]]:
+    """(version, when, what the probe found) of every version of a document whose text was deleted."""
+    query = (
+        sa.select(db.versions.c.version_id, db.versions.c.forgotten_at, db.versions.c.proof)
+        .join(db.documents, db.versions.c.document_id == db.documents.c.document_id)
+        .where(db.documents.c.path == path, db.versions.c.proof.is_not(None))
+        .order_by(db.versions.c.version_id.desc())
+    )
+    found = db.rows(engine, query)
+    return [(row.version_id, datetime.fromtimestamp(row.forgotten_at, UTC), row.proof) for row in found]
+
+
+def chunks_of(engine: sa.Engine, version_id: int) -> list[Chunk]:
+    """The chunks of a version, in reading order."""
+    query = sa.select(*_chunk_columns).where(db.chunks.c.version_id == version_id).order_by(db.chunks.c.ordinal)
+    return [Chunk(*row) for row in db.rows(engine, query)]
+
+
+def chunk_ids(engine: sa.Engine, index_id: int) -> set[str]:
+    """The chunks of an index."""
+    query = sa.select(db.chunks.c.chunk_id).join(db.versions).where(db.versions.c.index_id == index_id)
+    return {row.chunk_id for row in db.rows(engine, query)}
+
+
+def versions_of(engine: sa.Engine, wanted: Collection[str], index_id: int) -> list[int]:
+    """The versions of an index that these chunks belong to."""
+    query = sa.select(db.chunks.c.version_id, db.chunks.c.chunk_id).join(db.versions)
+    chosen = set(wanted)
+    found = db.rows(engine, query.where(db.versions.c.index_id == index_id)) if chosen else []
+    return sorted({row.version_id for row in found if row.chunk_id in chosen})
+
+
+def hollow(engine: sa.Engine) -> list[str]:
+    """Documents that answer with fewer chunks than were made of them."""
+    stored = sa.select(sa.func.count()).where(db.chunks.c.version_id == db.versions.c.version_id)
+    query = sa.select(db.documents.c.path).join(
+        db.versions, db.versions.c.version_id == db.documents.c.active_version_id
+    )
+    query = query.where(db.versions.c.chunk_count != stored.scalar_subquery())
+    return sorted(row.path for row in db.rows(engine, query))
 
 
 def active_version(engine: sa.Engine, path: str) -> int | None:
@@ -105,81 +234,39 @@ def active_version(engine: sa.Engine, path: str) -> int | None:
     return None if row is None else row.active_version_id
 
 
-def store(engine: sa.Engine, version_id: int, chunks: Sequence[Chunk]) -> None:
-    """Write a version's chunks and their lexical index, unseen until it is activated. Writing again replaces them."""
-    with db.writing(engine) as connection:
-        _delete_chunks(connection, version_id)
-        if chunks:
-            connection.execute(sa.insert(db.chunks), [asdict(chunk) for chunk in chunks])
-        lexical.index(connection, chunks)
-
-
-def erase(engine: sa.Engine, version_id: int) -> None:
-    """Delete a version's chunks from the chunk table and the lexical index."""
-    with db.writing(engine) as connection:
-        _delete_chunks(connection, version_id)
-
-
-def prove_gone(engine: sa.Engine, version_id: int, proof: str) -> None:
-    """Record what a probe for the text of an erased version found."""
-    with db.writing(engine) as connection:
-        chosen = sa.update(db.versions).where(db.versions.c.version_id == version_id)
-        connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
-
-
-def _delete_chunks(connection: sa.Connection, version_id: int) -> None:
-    lexical.forget(connection, version_id)
-    connection.execute(sa.delete(db.chunks).where(db.chunks.c.version_id == version_id))
-
-
-def chunks_of(engine: sa.Engine, version_id: int) -> list[Chunk]:
-    """The chunks of a version, in reading order."""
-    table = db.chunks.c
-    query = sa.select(table.chunk_id, table.version_id, table.ordinal, table.heading, table.page, table.text)
-    return [Chunk(*row) for row in db.rows(engine, query.where(table.version_id == version_id).order_by(table.ordinal))]
-
-
-def listing(engine: sa.Engine, *, removed: bool = False) -> list[Document]:
-    """Every document that is in the folder (or, with `removed`, every document that was), newest change first.
-
-    What is known of its newest version's job says how far it has come.
-    """
-    newest = sa.select(sa.func.max(db.versions.c.version_id)).group_by(db.versions.c.document_id)
-    work = (db.jobs.c.kind == "ingest") & (db.jobs.c.subject == sa.cast(db.versions.c.version_id, sa.String))
-    query = (
-        sa.select(db.documents, db.versions, db.jobs.c.state, db.jobs.c.error, db.jobs.c.progress)
-        .join(db.versions, db.versions.c.document_id == db.documents.c.document_id)
-        .join(db.jobs, work)
-        .where(db.versions.c.version_id.in_(newest), db.documents.c.removed == removed)
-        .order_by(db.documents.c.updated_at.desc())
+def active_versions(engine: sa.Engine, collection: str) -> list[int]:
+    """The versions that answer for the documents of a folder."""
+    folder = f"{collection.strip('/')}/"
+    query = sa.select(db.documents.c.active_version_id).where(
+        db.documents.c.active_version_id.is_not(None), sa.func.substr(db.documents.c.path, 1, len(folder)) == folder
     )
-    return [_document(row) for row in db.rows(engine, query)]
+    return [row.active_version_id for row in db.rows(engine, query)]
 
 
-def find(engine: sa.Engine, path: str) -> Document:
-    """One document by its path in the inbox."""
-    for document in listing(engine):
-        if document.path == path:
-            return document
-    raise NotAllowed(f"There is no document '{path}'; the Documents page lists those that there are.")
-
-
-def requeue(engine: sa.Engine, path: str) -> int:
-    """Try a failed document again; return the id of its job."""
-    document = find(engine, path)
-    with db.writing(engine) as connection:
-        version = _newest(connection, document.document_id)
-        return jobs.enqueue(connection, "ingest", str(version.version_id))
-
-
-def _newest(connection: sa.Connection, document_id: int) -> db.Row:
-    query = sa.select(db.versions.c.version_id, db.versions.c.digest).where(db.versions.c.document_id == document_id)
-    return connection.execute(query.order_by(db.versions.c.version_id.desc()).limit(1)).one()
-
-
-def _set(connection: sa.Connection, document_id: int, **values: object) -> None:
-    chosen = sa.update(db.documents).where(db.documents.c.document_id == document_id)
-    connection.execute(chosen.values(updated_at=db.now(), **values))
+def stale_versions(engine: sa.Engine, document_ids: Collection[int] | None = None) -> list[int]:
+    """Versions that must never answer again but whose chunks are still stored: neither active, nor being indexed, nor
+    ready for an index that is being built."""
+    working = sa.select(sa.cast(db.jobs.c.subject, sa.Integer)).where(
+        db.jobs.c.kind == "ingest", db.jobs.c.state.in_(("queued", "running"))
+    )
+    active = sa.select(db.documents.c.active_version_id).where(db.documents.c.active_version_id.is_not(None))
+    ready = (
+        sa.select(sa.func.max(db.versions.c.version_id))
+        .join(db.indexes, db.indexes.c.index_id == db.versions.c.index_id)
+        .join(db.documents, db.documents.c.document_id == db.versions.c.document_id)
+        .where(db.indexes.c.state == "building", ~db.documents.c.removed)
+        .group_by(db.versions.c.document_id)
+    )
+    # those of a retired index go with its collection
+    in_index = db.indexes.c.index_id == db.versions.c.index_id
+    retired = sa.select(db.versions.c.version_id).join(db.indexes, in_index).where(db.indexes.c.state == "retired")
+    version = db.chunks.c.version_id
+    query = sa.select(version).distinct().where(version.not_in(active), version.not_in(working))
+    query = query.where(version.not_in(ready), version.not_in(retired))
+    if document_ids is not None:
+        of_document = sa.select(db.versions.c.version_id).where(db.versions.c.document_id.in_(document_ids))
+        query = query.where(version.in_(of_document))
+    return [row.version_id for row in db.rows(engine, query)]
 
 
 def _document(row: db.Row) -> Document:
@@ -187,21 +274,14 @@ def _document(row: db.Row) -> Document:
         document_id=row.document_id,
         path=row.path,
         title=row.title,
-        state=_state(row),
+        state=row.document_state,
         error=row.error,
         size_bytes=row.size_bytes,
         pages=row.pages,
         chunks=row.chunk_count,
         freshness_ms=None if row.indexed_at is None else 1000 * max(0.0, row.indexed_at - row.modified_at),
+        timings_ms=row.timings_ms,
+        notes=(*row.notes, *([row.problem] if row.problem else [])),
+        meta=Meta(row.owner, row.valid_from, row.valid_until, row.problem),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
     )
-
-
-def _state(row: db.Row) -> DocumentState:
-    if row.removed:
-        return "removed"
-    if row.state == "running":
-        return "embedding" if row.progress.get("stage") == "embedding" else "reading"
-    if row.state == "done":
-        return "indexed"
-    return "quarantined" if row.state == "quarantined" else "failed" if row.state == "failed" else "queued"

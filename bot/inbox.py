@@ -8,11 +8,11 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import sqlalchemy as sa
 
-from bot import bell, documents, feedback
+from bot import bell, documents, feedback, ledger, notices
 from bot.errors import NotAllowed, UnreadableDocument
 from bot.records import Chunk
 from bot.settings import Settings
@@ -21,42 +21,68 @@ SAMPLE_FOLDER = "sample"
 LONGEST_NAME = 120
 
 
-def save(inbox: Path, name: str, content: bytes, max_megabytes: int) -> Path:
-    """Put a file into the inbox in one step, so that no half of it is ever read; return its place."""
-    if len(content) > max_megabytes * 1_000_000:
-        raise UnreadableDocument(f"'{safe_name(name)}' is larger than {max_megabytes} MB; split it and try again.")
-    inbox.mkdir(parents=True, exist_ok=True)
-    place = inbox / safe_name(name)
+def save(inbox: Path, name: str, content: bytes | Path, max_megabytes: int) -> Path:
+    """Put a file, given as its content or its place, into the inbox in one step, so that no half of it is ever read;
+    return its new place. `name` may name folders; each part of it is made safe.
+
+    Raises `UnreadableDocument` where it is too large.
+    """
+    parts = [safe_name(part) for part in PurePosixPath(name).parts if part.strip("./")]
+    place = inbox.joinpath(*parts or [safe_name(name)])
+    size = content.stat().st_size if isinstance(content, Path) else len(content)
+    if size > max_megabytes * 1_000_000:
+        raise UnreadableDocument(f"'{place.name}' is larger than {max_megabytes} MB; split it and try again.")
+    place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=inbox, prefix=".upload-", delete=False) as half:
-        half.write(content)
+        if isinstance(content, Path):
+            with content.open("rb") as source:
+                shutil.copyfileobj(source, half)
+        else:
+            half.write(content)
     Path(half.name).replace(place)
     return place
 
 
 def remove(inbox: Path, path: str) -> None:
-    """Take a file out of the inbox."""
+    """Take a file out of the inbox, and what a `.meta.yaml` said of it."""
     place = (inbox / path).resolve()
     if not place.is_relative_to(inbox.resolve()) or not place.is_file():
         raise NotAllowed(f"There is no file '{path}' in the inbox.")
     place.unlink()
+    place.with_name(f"{place.name}.meta.yaml").unlink(missing_ok=True)
 
 
 def withdraw(settings: Settings, engine: sa.Engine, path: str) -> None:
     """Take a document away: its file, if that is still there, and its place among the answers."""
-    known = any(document.path == path for document in documents.listing(engine))
+    known = path in documents.paths(engine, path)
     if not known or (settings.inbox_dir / path).is_file():
         remove(settings.inbox_dir, path)
-    job_id = documents.tombstone(engine, path)
-    if job_id is not None:
-        bell.ring(settings, "forget", job_id)
+    bell.ring(settings, ledger.tombstone(engine, [path]))
+
+
+def withdraw_missing(settings: Settings, engine: sa.Engine) -> int:
+    """Confirm a halted mass deletion: every document whose file is not in the folder stops answering. Returns how many
+    they were. Raises `NotAllowed` where the folder itself is missing."""
+    if not settings.inbox_dir.is_dir():
+        raise NotAllowed(f"The folder {settings.inbox_dir} is missing as a whole; bring it back, then try again.")
+    gone = [path for path in documents.paths(engine) if not (settings.inbox_dir / path).is_file()]
+    bell.ring(settings, ledger.tombstone(engine, gone))
+    notices.clear(engine, notices.MASS_DELETION)
+    return len(gone)
+
+
+def retry(settings: Settings, engine: sa.Engine, path: str) -> None:
+    """Try a document again. Raises `NotAllowed` where there is none of that name."""
+    documents.find(engine, path)
+    bell.ring(settings, [ledger.requeue(engine, path)])
 
 
 def remove_sample(settings: Settings, engine: sa.Engine) -> None:
     """Take the sample company away: its folder, its documents' text and its example feedback."""
+    # before the files go, so that the watcher does not take it for an accident
+    lanes = ledger.tombstone(engine, documents.paths(engine, SAMPLE_FOLDER))
     shutil.rmtree(settings.inbox_dir / SAMPLE_FOLDER, ignore_errors=True)
-    for document in documents.listing(engine):
-        if document.path.startswith(f"{SAMPLE_FOLDER}/"):
-            withdraw(settings, engine, document.path)
+    bell.ring(settings, lanes)
     feedback.forget_sample(engine)
 
 
@@ -69,6 +95,6 @@ def pieces(engine: sa.Engine, path: str) -> list[Chunk]:
 def safe_name(name: str) -> str:
     """A file name without folders, control characters or tricks of writing direction."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
-    stem, dot, suffix = plain.strip(" .").rpartition(".")
+    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(" .")
+    stem, dot, suffix = plain.rpartition(".")
     return f"{stem[:LONGEST_NAME] or 'document'}{dot}{suffix[:10]}" if dot else plain[:LONGEST_NAME] or "document"

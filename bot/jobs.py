@@ -1,9 +1,11 @@
 """Units of work as rows. The row is the truth; a lost, doubled or late message changes nothing.
 
-A worker claims a job for the length of a lease, renews the lease while it works, and may publish only while its
-fence is still the newest. This module knows nothing of Celery; `bot.bell` rings for it.
+A worker claims jobs for the length of a lease, renews the lease while it works, and may publish only while its
+fence is still the newest. Jobs wait in lanes, so that what is quick need not wait behind what is slow. This module
+knows nothing of Celery; `bot.bell` rings for it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,20 +17,20 @@ from bot.records import Job
 LEASE_SECONDS = 30
 HEARTBEAT_SECONDS = 8
 RING_AGAIN_SECONDS = 10
-MOST_RUNG_AT_ONCE = 100
 MAX_ATTEMPTS = 3
+FAST, BULK, GPU = "fast", "bulk", "gpu"
 
-_names = ("job_id", "kind", "subject", "state", "fence", "attempts", "error", "progress")
+_names = ("job_id", "kind", "subject", "lane", "state", "fence", "attempts", "error", "progress")
 _columns = [db.jobs.c[name] for name in _names]
 
 
-def enqueue(connection: sa.Connection, kind: str, subject: str) -> int:
+def enqueue(connection: sa.Connection, kind: str, subject: str, lane: str = FAST) -> int:
     """Make sure that this work waits to be done, and return its id. Work that waits already is not doubled."""
     found = connection.execute(
         sa.select(db.jobs.c.job_id).where(db.jobs.c.kind == kind, db.jobs.c.subject == subject)
     ).scalar()
-    fresh = {"state": "queued", "attempts": 0, "error": None, "progress": {}, "lease_until": 0.0}
-    fresh |= {"created_at": db.now(), "rung_at": db.now()}
+    fresh = {"lane": lane, "state": "queued", "attempts": 0, "error": None, "progress": {}, "lease_until": 0.0}
+    fresh |= {"created_at": db.now(), "rung_at": db.now(), "finished_at": None}
     if found is not None:
         connection.execute(
             sa.update(db.jobs).where(db.jobs.c.job_id == found).values(**fresh, fence=db.jobs.c.fence + 1)
@@ -38,23 +40,34 @@ def enqueue(connection: sa.Connection, kind: str, subject: str) -> int:
     return db.new_id(inserted)
 
 
-def claim(engine: sa.Engine, job_id: int) -> Job | None:
-    """Take a job for `LEASE_SECONDS`, or return None where another worker has it or it is done."""
-    free = (db.jobs.c.state == "queued") | ((db.jobs.c.state == "running") & (db.jobs.c.lease_until < db.now()))
+def claim(engine: sa.Engine, lane: str, most: int = 1) -> list[Job]:
+    """Take the next jobs of a lane for `LEASE_SECONDS`: at most so many, all of one kind, the longest waiting first.
+
+    A job that was begun before is taken alone: should it be the one that kills workers, it takes no others with it.
+    """
     with db.writing(engine) as connection:
-        taken = connection.execute(
-            sa.update(db.jobs)
-            .where(db.jobs.c.job_id == job_id, free, db.jobs.c.attempts < MAX_ATTEMPTS)
-            .values(
-                state="running",
-                fence=db.jobs.c.fence + 1,
-                attempts=db.jobs.c.attempts + 1,
-                lease_until=db.now() + LEASE_SECONDS,
-            )
-        )
-        if not taken.rowcount:
-            return None
-        return Job(*connection.execute(sa.select(*_columns).where(db.jobs.c.job_id == job_id)).one())
+        waiting = sa.select(*_columns).where(_free(), db.jobs.c.lane == lane).order_by(db.jobs.c.attempts)
+        # PostgreSQL lets several workers claim at once; on SQLite a writing transaction is alone
+        found = connection.execute(
+            waiting.order_by(db.jobs.c.created_at, db.jobs.c.job_id).limit(most).with_for_update(skip_locked=True)
+        ).all()
+        together = [row for row in found if row.kind == found[0].kind and not row.attempts] or found[:1]
+        ids = [row.job_id for row in together]
+        values = {"state": "running", "lease_until": db.now() + LEASE_SECONDS, "progress": {}}
+        values |= {"fence": db.jobs.c.fence + 1, "attempts": db.jobs.c.attempts + 1, "started_at": db.now()}
+        connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id.in_(ids)).values(**values))
+        chosen = sa.select(*_columns).where(db.jobs.c.job_id.in_(ids)).order_by(db.jobs.c.job_id)
+        return [Job(*row) for row in connection.execute(chosen)]
+
+
+def _free() -> sa.ColumnElement[bool]:
+    abandoned = (db.jobs.c.state == "running") & (db.jobs.c.lease_until < db.now())
+    return ((db.jobs.c.state == "queued") | abandoned) & (db.jobs.c.attempts < MAX_ATTEMPTS)
+
+
+def waiting(engine: sa.Engine, lane: str) -> bool:
+    """Whether more jobs of a lane wait."""
+    return db.one(engine, sa.select(db.jobs.c.job_id).where(_free(), db.jobs.c.lane == lane).limit(1)) is not None
 
 
 def renew(engine: sa.Engine, job: Job) -> None:
@@ -63,15 +76,53 @@ def renew(engine: sa.Engine, job: Job) -> None:
         _update_held(connection, job, lease_until=db.now() + LEASE_SECONDS)
 
 
+def keep(engine: sa.Engine, held: Sequence[Job]) -> None:
+    """Renew the leases of all those jobs that are still held."""
+    with db.writing(engine) as connection:
+        connection.execute(sa.update(db.jobs).where(_held(held)).values(lease_until=db.now() + LEASE_SECONDS))
+
+
+def _held(jobs: Sequence[Job]) -> sa.ColumnElement[bool]:
+    ours = sa.tuple_(db.jobs.c.job_id, db.jobs.c.fence).in_([(job.job_id, job.fence) for job in jobs])
+    return ours & (db.jobs.c.state == "running")
+
+
 def report(engine: sa.Engine, job: Job, progress: dict[str, Any]) -> None:
     """Show how far the work has come."""
     with db.writing(engine) as connection:
         _update_held(connection, job, progress=progress)
 
 
+def stage(engine: sa.Engine, held: Sequence[Job], name: str) -> None:
+    """Show what is being done with those jobs that are still held."""
+    with db.writing(engine) as connection:
+        connection.execute(sa.update(db.jobs).where(_held(held)).values(progress={"stage": name}))
+
+
 def finish(connection: sa.Connection, job: Job, state: str = "done", error: str | None = None) -> None:
     """End a job inside the transaction that publishes its result, so that both happen or neither."""
     _update_held(connection, job, state=state, error=error, finished_at=db.now())
+
+
+def put_back(engine: sa.Engine, job: Job, error: str | None = None, lane: str | None = None) -> None:
+    """Let a job wait again, in another lane if one is named. No attempt is counted: it is not the job's fault."""
+    with db.writing(engine) as connection:
+        waiting = {"state": "queued", "error": error, "lane": lane or job.lane, "lease_until": 0.0, "rung_at": db.now()}
+        _update_held(connection, job, attempts=db.jobs.c.attempts - 1, **waiting)
+
+
+def try_again(engine: sa.Engine, job: Job, error: str, lane: str) -> bool:
+    """Let a job that failed in a way that may pass wait for its next attempt; after the last one it is quarantined.
+
+    Returns whether it will be tried again.
+    """
+    again = job.attempts < MAX_ATTEMPTS
+    with db.writing(engine) as connection:
+        if again:
+            _update_held(connection, job, state="queued", error=error, lane=lane, lease_until=0.0, rung_at=db.now())
+        else:
+            finish(connection, job, "quarantined", f"{error} It was tried {MAX_ATTEMPTS} times.")
+    return again
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> None:
@@ -84,23 +135,15 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> None:
         raise LeaseLost(f"Job {job.job_id} ({job.kind} {job.subject}) was taken over or ended, so this run stops.")
 
 
-def wait(engine: sa.Engine, job: Job, error: str) -> None:
-    """Put a job back because something that it needs is down. That is not the job's fault, so no attempt is counted."""
-    with db.writing(engine) as connection:
-        waiting = {"state": "queued", "error": error, "lease_until": 0.0, "rung_at": db.now()}
-        _update_held(connection, job, attempts=db.jobs.c.attempts - 1, **waiting)
-
-
-def overdue(engine: sa.Engine) -> list[Job]:
-    """Jobs whose message was lost or whose worker died, marked as rung again. Every caller gets each one once."""
+def overdue(engine: sa.Engine) -> list[str]:
+    """The lanes that hold jobs whose message was lost or whose worker died. Every caller gets a lane once."""
     silent = (db.jobs.c.state == "queued") & (db.jobs.c.rung_at < db.now() - RING_AGAIN_SECONDS)
     abandoned = (db.jobs.c.state == "running") & (db.jobs.c.lease_until < db.now())
+    late = (silent | abandoned) & (db.jobs.c.attempts < MAX_ATTEMPTS)
     with db.writing(engine) as connection:
-        waiting = sa.select(*_columns).where((silent | abandoned) & (db.jobs.c.attempts < MAX_ATTEMPTS))
-        found = connection.execute(waiting.order_by(db.jobs.c.rung_at).limit(MOST_RUNG_AT_ONCE)).all()
-        ids = [row.job_id for row in found]
-        connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id.in_(ids)).values(state="queued", rung_at=db.now()))
-    return [Job(*row) for row in found]
+        lanes = list(connection.execute(sa.select(db.jobs.c.lane).where(late).distinct()).scalars())
+        connection.execute(sa.update(db.jobs).where(late).values(state="queued", rung_at=db.now()))
+    return lanes
 
 
 def exhausted(engine: sa.Engine) -> list[Job]:

@@ -1,26 +1,31 @@
-"""The dense leg: vectors in Chroma, and the only importer of chromadb. It knows chunk ids and cosines, not which
-version of a document is active; that is the ledger's to say."""
+"""The dense leg: vectors in Chroma, and the only importer of chromadb. It knows chunk ids, versions and cosines, not
+which version of a document is active; that is the ledger's to say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 from urllib.parse import urlsplit
 
 import chromadb
 import httpx
+from chromadb.api import ClientAPI
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
-from langchain_chroma import Chroma
 from langchain_core.embeddings import Embeddings
 
 from bot.errors import SearchUnavailable
-from bot.records import Chunk
+from bot.records import Chunk, Index
 
-UPSERT_BATCH = 100
+UPSERT_BATCH = 100  # what Chroma takes at once without slowing down
+PAGE = 5_000
+LONGEST_PLACE = 240  # characters: headings without end must not push the text out of the model's window
+
+Vectors = list[list[float]]
 
 
 class Knowledge:
-    """One collection of a Chroma server."""
+    """One collection of a Chroma server, and the embedding model that its vectors were made with."""
 
     def __init__(self, url: str, collection: str, embeddings: Embeddings) -> None:
         self.url = url
@@ -28,63 +33,93 @@ class Knowledge:
         self.embeddings = embeddings
 
     @cached_property
-    def _store(self) -> Chroma:
+    def _client(self) -> ClientAPI:
         place = urlsplit(self.url)
-        client = chromadb.HttpClient(
+        return chromadb.HttpClient(
             host=place.hostname or "127.0.0.1",
             port=place.port or 8000,
             ssl=place.scheme == "https",
             settings=ChromaSettings(anonymized_telemetry=False),
         )
-        return Chroma(
-            self.collection,
-            self.embeddings,
-            client=client,
-            collection_configuration={"hnsw": {"space": "cosine"}},
+
+    @cached_property
+    def _vectors(self) -> chromadb.Collection:
+        return self._client.get_or_create_collection(
+            self.collection, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
         )
 
-    def upsert(self, chunks: Sequence[Chunk]) -> None:
-        """Embed chunks, their heading in front, and store their vectors; to store one again changes nothing."""
+    def embed(self, chunks: Sequence[Chunk]) -> Vectors:
+        """A unit vector for each chunk: of where it stands, then of what it says."""
+        return self.embeddings.embed_documents([embedded_text(chunk) for chunk in chunks])
+
+    def upsert(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Store the chunks' vectors; to store one again changes nothing."""
         with self._chroma_errors():
             for start in range(0, len(chunks), UPSERT_BATCH):
                 batch = chunks[start : start + UPSERT_BATCH]
-                self._store.add_texts(
-                    [embedded_text(chunk) for chunk in batch], ids=[chunk.chunk_id for chunk in batch]
+                self._vectors.upsert(
+                    ids=[chunk.chunk_id for chunk in batch],
+                    embeddings=vectors[start : start + UPSERT_BATCH],  # type: ignore[arg-type]  # lists will do
+                    metadatas=[{"version": chunk.version_id} for chunk in batch],
                 )
 
-    def search(self, vector: Sequence[float], k: int) -> list[tuple[str, float]]:
-        """The `k` nearest chunks as (chunk id, cosine), best first."""
+    def search(self, vector: Sequence[float], k: int, versions: Sequence[int] | None = None) -> list[tuple[str, float]]:
+        """The `k` nearest chunks as (chunk id, cosine), best first; only of some versions where they are given."""
+        if versions is not None and not versions:
+            return []
+        where: Any = {"version": {"$in": list(versions)}} if versions is not None else None
+        asked: Any = [list(vector)]
         with self._chroma_errors():
-            found = self._store.similarity_search_by_vector_with_relevance_scores(list(vector), k=k)
-        return [(str(document.id), 1 - distance) for document, distance in found]
+            found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
+        distances = found["distances"] or [[]]
+        return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
+
+    def searchable(self) -> bool:
+        """Whether the collection can be searched: its stored vectors are no use where the index over them is broken.
+
+        Raises `SearchUnavailable` where the server does not answer at all.
+        """
+        with self._chroma_errors():
+            self._client.heartbeat()
+        try:
+            stored: Any = self._vectors.get(limit=1, include=["embeddings"])["embeddings"]
+            if stored is not None and len(stored):
+                self._vectors.query(query_embeddings=stored, n_results=1, include=[])
+        except ChromaError:
+            return False
+        return True
 
     def present(self, ids: Sequence[str]) -> list[str]:
         """Which of these chunks are stored."""
         with self._chroma_errors():
-            return list(self._store.get(ids=list(ids), include=[])["ids"])
+            batches = [list(ids[start : start + PAGE]) for start in range(0, len(ids), PAGE)]
+            return [found for batch in batches for found in self._vectors.get(ids=batch, include=[])["ids"]]
 
-    def every_id(self) -> list[str]:
+    def every_id(self) -> set[str]:
         """The ids of all stored chunks."""
         with self._chroma_errors():
-            return list(self._store.get(include=[])["ids"])
+            starts = range(0, self._vectors.count(), PAGE)
+            return {one for at in starts for one in self._vectors.get(limit=PAGE, offset=at, include=[])["ids"]}
 
     def forget(self, ids: Sequence[str]) -> None:
         """Delete chunks; deleting what is not there changes nothing."""
         with self._chroma_errors():
             for start in range(0, len(ids), UPSERT_BATCH):
-                self._store.delete(ids=list(ids[start : start + UPSERT_BATCH]))
+                self._vectors.delete(ids=list(ids[start : start + UPSERT_BATCH]))
 
     def drop(self) -> None:
-        """Delete the whole collection."""
+        """Delete the whole collection; it is made anew, empty, when it is next used."""
         with self._chroma_errors():
-            self._store.delete_collection()
+            self._client.get_or_create_collection(self.collection, embedding_function=None)
+            self._client.delete_collection(self.collection)
+            self.__dict__.pop("_vectors", None)
 
     @contextmanager
     def _chroma_errors(self) -> Iterator[None]:
         try:
             yield
         except NotFoundError as error:
-            self.__dict__.pop("_store", None)  # somebody dropped the collection; the next call makes it anew
+            self.__dict__.pop("_vectors", None)  # somebody dropped the collection; the next call makes it anew
             raise SearchUnavailable(f"The collection '{self.collection}' was dropped; please try again.") from error
         except (ChromaError, httpx.HTTPError, ValueError) as error:
             raise SearchUnavailable(
@@ -92,6 +127,22 @@ class Knowledge:
             ) from error
 
 
+class Collections:
+    """Opens the collections of the indexes, each once, each with the embedding model that it was made with."""
+
+    def __init__(self, url: str, embeddings: Callable[[str], Embeddings]) -> None:
+        self._url = url
+        self._embeddings = embeddings
+        self._open: dict[tuple[str, str], Knowledge] = {}
+
+    def of(self, index: Index) -> Knowledge:
+        """The collection of an index."""
+        key = (index.collection, index.embedding_model)
+        if key not in self._open:
+            self._open[key] = Knowledge(self._url, index.collection, self._embeddings(index.embedding_model))
+        return self._open[key]
+
+
 def embedded_text(chunk: Chunk) -> str:
     """What is embedded for a chunk: where it stands, then what it says."""
-    return f"{chunk.heading}\n{chunk.text}" if chunk.heading else chunk.text
+    return f"{chunk.heading[:LONGEST_PLACE]}\n{chunk.text}" if chunk.heading else chunk.text

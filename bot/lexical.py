@@ -5,28 +5,29 @@ It searches only active versions, because it stands in the same database as the 
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import snowballstemmer
 import sqlalchemy as sa
 
 from bot import db
-from bot.records import Chunk
 
-# BM25 weights of the columns (chunk_id, heading, text): a word in the heading says more about the chunk.
+# BM25 weights of the columns (heading, text): a word in the heading says more about the chunk.
 SQLITE_SEARCH = """
-SELECT chunk_words.chunk_id, -bm25(chunk_words, 0, 2, 1) AS score
+SELECT chunks.chunk_id, -bm25(chunk_words, 2, 1) AS score
 FROM chunk_words
-JOIN chunks ON chunks.chunk_id = chunk_words.chunk_id
+JOIN chunks ON chunks.number = chunk_words.rowid
 JOIN documents ON documents.active_version_id = chunks.version_id
-WHERE chunk_words MATCH :words ORDER BY score DESC LIMIT :k
+WHERE chunk_words MATCH :words AND substr(documents.path, 1, :length) = :folder
+ORDER BY score DESC LIMIT :k
 """
 POSTGRESQL_SEARCH = """
 SELECT chunks.chunk_id, ts_rank_cd(chunks.words, query, 1) AS score
 FROM chunks
 JOIN documents ON documents.active_version_id = chunks.version_id,
 to_tsquery('english', :words) query
-WHERE chunks.words @@ query ORDER BY score DESC LIMIT :k
+WHERE chunks.words @@ query AND substr(documents.path, 1, :length) = :folder
+ORDER BY score DESC LIMIT :k
 """
 # Words that say nothing of what a question is about; BM25 gives them little weight, leaving them out saves time.
 STOPWORDS = frozenset(
@@ -62,32 +63,49 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in STOPWORDS]
 
 
-def index(connection: sa.Connection, chunks: Sequence[Chunk]) -> None:
-    """Make chunks findable by their words. PostgreSQL does it by itself, from the chunk table."""
-    if connection.dialect.name == "sqlite" and chunks:
-        insert = sa.text("INSERT INTO chunk_words (chunk_id, heading, text) VALUES (:chunk_id, :heading, :text)")
-        connection.execute(insert, [{"chunk_id": c.chunk_id, "heading": c.heading, "text": c.text} for c in chunks])
+def index(connection: sa.Connection, version_ids: Iterable[int]) -> None:
+    """Make versions' chunks findable by their words. PostgreSQL does it by itself, from the chunk table."""
+    if connection.dialect.name == "sqlite":
+        copy = "SELECT number, trim(title || ' ' || heading), text FROM chunks WHERE version_id = :version_id"
+        insert = sa.text(f"INSERT INTO chunk_words (rowid, heading, text) {copy}")
+        for version_id in version_ids:
+            connection.execute(insert, {"version_id": version_id})
 
 
 def forget(connection: sa.Connection, version_id: int) -> None:
     """Delete a version's chunks from the index; to be called before they leave the chunk table."""
     if connection.dialect.name == "sqlite":
-        chunks = "SELECT chunk_id FROM chunks WHERE version_id = :version_id"
-        delete = sa.text(f"DELETE FROM chunk_words WHERE chunk_id IN ({chunks})")
+        numbers = "SELECT number FROM chunks WHERE version_id = :version_id"
+        delete = sa.text(f"DELETE FROM chunk_words WHERE rowid IN ({numbers})")
         connection.execute(delete, {"version_id": version_id})
 
 
-def search(engine: sa.Engine, query: str, k: int) -> list[tuple[str, float]]:
-    """The `k` best chunks of active versions as (chunk id, score), best first; any of the words may match."""
+def missing(engine: sa.Engine) -> set[str]:
+    """The chunks that are not in the index. On PostgreSQL the index is a column of the chunk table itself."""
+    if engine.dialect.name != "sqlite":
+        return set()
+    query = "SELECT chunk_id FROM chunks WHERE number NOT IN (SELECT rowid FROM chunk_words)"
+    with db.reading(engine) as connection:
+        return {row.chunk_id for row in connection.execute(sa.text(query))}
+
+
+def search(engine: sa.Engine, query: str, k: int, collection: str = "") -> list[tuple[str, float]]:
+    """The `k` best chunks of active versions as (chunk id, score), best first; any of the words may match.
+
+    `collection` limits the search to a folder of the inbox.
+    """
     terms = list(dict.fromkeys(content_words(query) or words(query)))
     if not terms:
         return []
+    folder = f"{collection.strip('/')}/" if collection else ""
+    chosen = {"folder": folder, "length": len(folder), "k": k}
     with db.reading(engine) as connection:
         if connection.dialect.name == "sqlite":
             statement, match = SQLITE_SEARCH, " OR ".join(f'"{term}"' for term in terms)
         else:
             statement, match = POSTGRESQL_SEARCH, " | ".join(terms)
-        return [(row.chunk_id, row.score) for row in connection.execute(sa.text(statement), {"words": match, "k": k})]
+        found = connection.execute(sa.text(statement), {"words": match, **chosen})
+        return [(row.chunk_id, row.score) for row in found]
 
 
 def frequencies(engine: sa.Engine, terms: Sequence[str]) -> tuple[dict[str, int], int]:

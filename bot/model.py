@@ -35,10 +35,11 @@ def chat(settings: Settings, adapter: str | None) -> ChatOpenAI:
     )
 
 
-def embeddings(settings: Settings) -> Embeddings:
-    """The embedding model: unit vectors, so that a dot product is a cosine."""
+def embeddings(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
+    """The embedding model: unit vectors, so that a dot product is a cosine. In the background it gives way to all."""
     client = OpenAIEmbeddings(
-        model=settings.embedding_model,
+        model=model or settings.embedding_model,
+        default_headers={"X-Frontdesk-Priority": "background"} if background else None,
         openai_api_base=f"{settings.model_url}/v1",
         openai_api_key=settings.model_api_key,
         check_embedding_ctx_length=False,  # that would send token ids of another model's tokenizer

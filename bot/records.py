@@ -17,7 +17,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of one document version, as it is embedded and cited. `chunk_id` is stable for the same text."""
+    """A piece of one document version, as it is embedded and cited. `chunk_id` is the same for the same piece however
+    often the version is read; `signature` tells near-duplicates (`bot.likeness`)."""
 
     chunk_id: str
     version_id: int
@@ -25,6 +26,8 @@ class Chunk:
     heading: str
     page: int | None
     text: str
+    title: str = ""
+    signature: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,73 @@ class Answer:
     timings_ms: Timings
 
 
+@dataclass(frozen=True)
+class Meta:
+    """What a `.meta.yaml` says about a document: whose it is, and from when until when (seconds since 1970) it answers.
+    `problem` is a sentence where the file cannot be understood."""
+
+    owner: str = ""
+    valid_from: float | None = None
+    valid_until: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A file as the watcher saw it. `changed_at` is the time of its last write or of its coming, since 1970."""
+
+    path: str
+    digest: str
+    size_bytes: int
+    changed_at: float
+    meta: Meta = Meta()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit of work. The row is the truth; the Celery message only rings the bell (DESIGN rule 1)."""
+
+    job_id: int
+    kind: str
+    subject: str
+    lane: str
+    state: str
+    fence: int
+    attempts: int
+    error: str | None
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A version that is whole: its chunks and vectors are stored, and it waits to be switched to."""
+
+    job: Job
+    title: str
+    pages: int | None
+    chunks: int
+    notes: tuple[str, ...]
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Index:
+    """One way of cutting and embedding every document, with a Chroma collection of its own."""
+
+    index_id: int
+    collection: str
+    embedding_model: str
+    chunking: str
+    state: Literal["live", "building", "retired", "dropped"]
+
+
 DocumentState = Literal["queued", "reading", "embedding", "indexed", "failed", "quarantined", "removed"]
 
 
 @dataclass(frozen=True)
 class Document:
-    """One file of the inbox and how far it has come. `freshness_ms` is last write to first retrievable."""
+    """One file of the inbox and how far it has come. `freshness_ms` is last write to first retrievable; `timings_ms`
+    says where that time went; `notes` are sentences for its owner."""
 
     document_id: int
     path: str
@@ -114,7 +178,15 @@ class Document:
     pages: int | None
     chunks: int
     freshness_ms: float | None
+    timings_ms: dict[str, float]
+    notes: tuple[str, ...]
+    meta: Meta
     updated_at: datetime
+
+    @property
+    def collection(self) -> str:
+        """The folder of the inbox that it lies in; empty for the inbox itself."""
+        return self.path.rpartition("/")[0]
 
 
 FeedbackState = Literal["pending", "approved", "rejected"]
@@ -162,20 +234,6 @@ class Adapter:
     def curve(self) -> list[dict[str, float]]:
         """Training and held-out loss per step: `[{step, loss}, {step, held_out}]`."""
         return list(self.meta.get("curve", []))
-
-
-@dataclass(frozen=True)
-class Job:
-    """A unit of work. The row is the truth; the Celery message only rings the bell (DESIGN rule 1)."""
-
-    job_id: int
-    kind: str
-    subject: str
-    state: str
-    fence: int
-    attempts: int
-    error: str | None
-    progress: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

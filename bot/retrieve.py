@@ -13,7 +13,7 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from bot import db, lexical
+from bot import db, documents, lexical, likeness
 from bot.desk import Desk
 from bot.records import Passage, Turn
 
@@ -29,30 +29,36 @@ class PassageRetriever(BaseRetriever):
     desk: Desk
     k: int = 4
     history: tuple[Turn, ...] = ()
+    collection: str = ""
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun
     ) -> list[LangChainDocument]:
-        found = search(self.desk, query, self.k, self.history)
+        found = search(self.desk, query, self.k, self.history, collection=self.collection)
         return [
             LangChainDocument(passage.text, id=passage.chunk_id, metadata={"passage": passage}) for passage in found
         ]
 
 
 def search(
-    desk: Desk, question: str, k: int, history: Sequence[Turn] = (), legs: Sequence[str] = LEGS
+    desk: Desk,
+    question: str,
+    k: int,
+    history: Sequence[Turn] = (),
+    legs: Sequence[str] = LEGS,
+    collection: str = "",
 ) -> list[Passage]:
-    """The `k` best passages of active documents, best first. Raises `SearchUnavailable` or `ModelUnavailable`."""
+    """The `k` best passages of documents that are active and valid today, best first; near-duplicates count once.
+
+    `collection` limits the search to a folder of the inbox. Raises `SearchUnavailable` or `ModelUnavailable`.
+    """
     depth = max(DEPTH, k)
     scores: dict[str, float] = {}
     for query in standalone(question, history):
         for leg in legs:
-            hits = _dense(desk, query, depth) if leg == "dense" else lexical.search(desk.database, query, depth)
-            for chunk_id, score in _normalised(hits).items():
+            for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection)).items():
                 scores[chunk_id] = scores.get(chunk_id, 0.0) + score
-    ranked = sorted(scores, key=lambda chunk_id: -scores[chunk_id])
-    active = _passages(desk.database, {chunk_id: scores[chunk_id] for chunk_id in ranked})
-    return [active[chunk_id] for chunk_id in ranked if chunk_id in active][:k]
+    return _different(_passages(desk.database, scores), k)
 
 
 def standalone(question: str, history: Sequence[Turn]) -> list[str]:
@@ -61,8 +67,17 @@ def standalone(question: str, history: Sequence[Turn]) -> list[str]:
     return [question, *(f"{text} {question}" for text in before)]
 
 
-def _dense(desk: Desk, query: str, k: int) -> list[tuple[str, float]]:
-    return desk.knowledge.search(desk.embeddings.embed_query(query), k)
+def _dense(desk: Desk, query: str, k: int, collection: str) -> list[tuple[str, float]]:
+    knowledge = desk.knowledge
+    versions = documents.active_versions(desk.database, collection) if collection else None
+    return knowledge.search(knowledge.embeddings.embed_query(query), k, versions)
+
+
+def _lexical(desk: Desk, query: str, k: int, collection: str) -> list[tuple[str, float]]:
+    return lexical.search(desk.database, query, k, collection)
+
+
+_SEARCHES = {"dense": _dense, "lexical": _lexical}
 
 
 def _normalised(hits: Sequence[tuple[str, float]]) -> dict[str, float]:
@@ -75,24 +90,40 @@ def _normalised(hits: Sequence[tuple[str, float]]) -> dict[str, float]:
     return {chunk_id: (score - lowest) / spread for chunk_id, score in hits}
 
 
-def _passages(engine: sa.Engine, scores: dict[str, float]) -> dict[str, Passage]:
-    """The chunks that belong to active versions, as passages. This is where old and removed text is stopped."""
+def _passages(engine: sa.Engine, scores: dict[str, float]) -> list[tuple[Passage, bytes]]:
+    """The chunks of active and valid versions as passages with their signatures, best first. This is where old, removed
+    and expired text is stopped."""
     table, document = db.chunks.c, db.documents.c
     query = (
-        sa.select(*table, document.path, document.title)
+        sa.select(*table, document.path)
         .join(db.documents, document.active_version_id == table.version_id)
         .where(table.chunk_id.in_(list(scores)))
+        .where(document.valid_from.is_(None) | (document.valid_from <= db.now()))
+        .where(document.valid_until.is_(None) | (document.valid_until > db.now()))
     )
-    return {
-        row.chunk_id: Passage(
-            chunk_id=row.chunk_id,
-            version_id=row.version_id,
-            document=row.path,
-            title=row.title,
-            heading=row.heading,
-            page=row.page,
-            text=row.text,
-            score=round(scores[row.chunk_id], 4),
-        )
-        for row in db.rows(engine, query)
-    }
+    found = [(_passage(row, scores[row.chunk_id]), row.signature) for row in db.rows(engine, query)]
+    return sorted(found, key=lambda one: (-scores[one[0].chunk_id], one[0].chunk_id))
+
+
+def _passage(row: db.Row, score: float) -> Passage:
+    return Passage(
+        chunk_id=row.chunk_id,
+        version_id=row.version_id,
+        document=row.path,
+        title=row.title,
+        heading=row.heading,
+        page=row.page,
+        text=row.text,
+        score=round(score, 4),
+    )
+
+
+def _different(ranked: Sequence[tuple[Passage, bytes]], k: int) -> list[Passage]:
+    """The first `k` that say something different: of near-duplicates only the best is kept, and cited."""
+    kept: list[tuple[Passage, bytes]] = []
+    for passage, signature in ranked:
+        if not any(likeness.alike(signature, other) for _, other in kept):
+            kept.append((passage, signature))
+        if len(kept) == k:
+            break
+    return [passage for passage, _ in kept]

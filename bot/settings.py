@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     # ingest
     max_file_megabytes: int = Field(default=50, ge=1)
     collection: str = Field(default="documents", min_length=3)
+    chunk_tokens: int = Field(default=128, ge=40, le=8192)
     ingest_workers: int = Field(default=1, ge=1, le=64)
 
     # style

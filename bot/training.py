@@ -19,6 +19,6 @@ def request(settings: Settings, engine: sa.Engine) -> int:
     if latest and latest.state in ("queued", "running"):
         return latest.job_id
     with db.writing(engine) as connection:
-        job_id = jobs.enqueue(connection, "train", feedback.digest(engine))
-    bell.ring(settings, "train", job_id)
+        job_id = jobs.enqueue(connection, "train", feedback.digest(engine), jobs.GPU)
+    bell.ring(settings, [jobs.GPU])
     return job_id

@@ -1,7 +1,6 @@
 """The commands about documents and about how well they are answered from."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,7 +18,6 @@ evaluation = typer.Typer(help="Measure on a question set: retrieval, answers.", 
 app.add_typer(evaluation, name="eval")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DONE = ("indexed", "failed", "quarantined")
 console = Console()
 
 
@@ -29,32 +27,39 @@ def ingest(
     wait: Annotated[bool, typer.Option(help="Wait until every file is answerable or has failed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy files into the inbox."""
-    from bot import inbox
+    """Copy files into the inbox; a folder's sub-folders become collections there."""
     from bot.desk import open_desk
-    from ingest import watch
+    from ingest import following
 
     desk = open_desk()
-    limit = desk.settings.max_file_megabytes
-    begun = time.perf_counter()
-    files_of = [file for path in paths for file in (watch.documents_in(path) if path.is_dir() else [path])]
-    saved = {inbox.save(desk.settings.inbox_dir, file.name, file.read_bytes(), limit).name for file in files_of}
-    states = _wait(saved, begun) if wait else dict.fromkeys(saved, ("queued", 0, None, 0.0))
-    files = [
-        {"path": name, "state": state, "chunks": chunks, "error": error, "ms": ms}
-        for name, (state, chunks, error, ms) in sorted(states.items())
-    ]
-    _show(as_json, {"files": files}, files)
+    files = following.copy_in(desk, paths)
+    if wait:
+        files = following.until_done(desk, files, quiet=as_json)
+    rows = [asdict(file) for file in files]
+    _show(as_json, {"files": rows}, rows)
 
 
 @app.command()
-def documents(as_json: AsJson = False) -> None:
+def documents(
+    retry: Annotated[str | None, typer.Option(help="Try the document of this path again.", metavar="PATH")] = None,
+    remove_missing: Annotated[
+        bool, typer.Option("--remove-missing", help="Confirm that the documents whose files are gone are to go.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the documents and how far each has come."""
     from bot import documents as ledger
+    from bot import inbox
     from bot.desk import open_desk
 
-    rows = [_row(document) for document in ledger.listing(open_desk().database)]
-    _show(as_json, {"documents": rows}, rows)
+    desk = open_desk()
+    if retry:
+        inbox.retry(desk.settings, desk.database, retry)
+    if remove_missing:
+        inbox.withdraw_missing(desk.settings, desk.database)
+    rows = [_row(document) for document in ledger.listing(desk.database)]
+    fresh = asdict(ledger.freshness(desk.database))
+    _show(as_json, {"documents": rows, "freshness_last_day": fresh}, [_short(row) for row in rows])
 
 
 @app.command()
@@ -150,23 +155,6 @@ def _library(docs: Path | None, qa: Path | None, limit: int | None) -> Iterator[
         yield desk, asked[:limit]
 
 
-def _wait(names: set[str], begun: float) -> dict[str, tuple[str, int, str | None, float]]:
-    """(state, chunks, error, milliseconds) of each file, once every one of them has ended."""
-    from bot import documents as ledger
-    from bot.desk import open_desk
-
-    desk = open_desk()
-    done: dict[str, tuple[str, int, str | None, float]] = {}
-    with console.status("indexing") as status:
-        while len(done) < len(names):
-            ms = round(1000 * (time.perf_counter() - begun), 1)
-            ended = [one for one in ledger.listing(desk.database) if one.path in names and one.state in DONE]
-            done = {one.path: (one.state, one.chunks, one.error, ms) for one in ended} | done
-            status.update(f"indexing: {len(done)} of {len(names)} done")
-            time.sleep(0.1)
-    return done
-
-
 def _row(document: Document) -> dict[str, Any]:
     return {
         "path": document.path,
@@ -175,8 +163,17 @@ def _row(document: Document) -> dict[str, Any]:
         "chunks": document.chunks,
         "pages": document.pages,
         "freshness_ms": document.freshness_ms and round(document.freshness_ms),
+        "timings_ms": document.timings_ms,
+        "owner": document.meta.owner,
+        "valid_from": document.meta.valid_from,
+        "valid_until": document.meta.valid_until,
+        "notes": list(document.notes),
         "error": document.error,
     }
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("path", "title", "state", "chunks", "pages", "freshness_ms", "error")}
 
 
 def _print_answers(questions: list[Any], answers: tuple[Any, ...]) -> None:

@@ -1,75 +1,157 @@
-"""One file's way in and one document's way out. Each function is a whole unit of work: it takes a claimed job, does
-it, and ends it in the transaction that makes its result visible.
+"""The way in of files and the way out of documents. Each function is a whole unit of work: it takes claimed jobs of one
+kind, does them, and ends each in the transaction that makes its result visible.
 
 file -> sandboxed reader -> chunks -> chunk table + lexical index + vectors -> switch -> the old version is erased
 """
 
-import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bot import documents, jobs, lexical
-from bot.db import writing
+from bot import db, indexes, jobs, ledger, tokens
 from bot.desk import Desk
-from bot.errors import UnreadableDocument
-from bot.records import Job
-from ingest import chunks, sandbox
+from bot.errors import FrontdeskError, LeaseLost, ReaderKilled, ReaderTooSlow, UnreadableDocument
+from bot.log import get_log
+from bot.records import Chunk, Index, Indexed, Job
+from ingest import chunks, erasure, renewal, sandbox
 from ingest.readers.reading import Reading
 
+# A file of the fast lane that takes longer than this goes to the back of the other one.
+FAST_PATIENCE_SECONDS = 4.0
+# So many chunks are embedded and switched to together: enough for full batches, few enough to be seen soon.
+CHUNKS_TOGETHER = 256
 
-def ingest(desk: Desk, job: Job) -> None:
-    """Make the version that the job names answerable, or record in one sentence why it cannot be."""
-    version_id = int(job.subject)
-    version = documents.version_of(desk.database, version_id)
+log = get_log(__name__)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A version that has been read and cut, with the milliseconds that each step took."""
+
+    job: Job
+    document_id: int
+    index_id: int
+    reading: Reading
+    title: str
+    chunks: list[Chunk]
+    timings_ms: dict[str, float]
+
+
+def ingest(desk: Desk, held: Sequence[Job]) -> None:
+    """Make the versions that the jobs name answerable, or record in one sentence each why they cannot be."""
+    together: list[_Cut] = []
+    for cut in _read_all(desk, held):
+        together.append(cut)
+        if sum(len(one.chunks) for one in together) >= CHUNKS_TOGETHER:
+            _publish(desk, together)
+            together = []
+    _publish(desk, together)
+
+
+def _read_all(desk: Desk, held: Sequence[Job]) -> Iterator[_Cut]:
+    for job in held:
+        try:
+            cut = _read(desk, job)
+        except LeaseLost as error:
+            log.warning("the job was taken over", job=job.job_id, reason=str(error))
+        except FrontdeskError as error:
+            _refuse(desk, job, error)
+        else:
+            if cut:
+                yield cut
+
+
+def _read(desk: Desk, job: Job) -> _Cut | None:
+    """Read and cut one version; None where it need not be any more."""
+    begun = time.perf_counter()
+    version = ledger.version(desk.database, int(job.subject))
+    if version.removed or not version.open:
+        with db.writing(desk.database) as connection:
+            jobs.finish(connection, job)  # the tombstone, or a newer index, has overtaken it
+        return None
     place = desk.settings.inbox_dir / version.path
-    jobs.report(desk.database, job, {"stage": "reading"})
-    reading = _read(place, desk.settings.max_file_megabytes)
-    pieces = chunks.cut(reading, version_id)
-    jobs.report(desk.database, job, {"stage": "embedding"})
-    documents.store(desk.database, version_id, pieces)
-    desk.knowledge.upsert(pieces)
+    reading = _reading(place, desk.settings.max_file_megabytes, job.lane)
+    return _cut(desk, job, version, reading, {"waited": version.waited_ms, "read": _ms(begun)})
+
+
+def _cut(desk: Desk, job: Job, version: db.Row, reading: Reading, timings: dict[str, float]) -> _Cut:
+    begun = time.perf_counter()
     title = reading.title.strip() or Path(version.path).stem
-    documents.activate(desk.database, job, version_id, title, reading.pages, pieces)
-    erase_stale(desk, version.document_id)
+    count = tokens.counter(desk.settings)
+    pieces = chunks.cut(reading, title, int(job.subject), count, desk.settings.chunk_tokens)
+    return _Cut(job, version.document_id, version.index_id, reading, title, pieces, timings | {"cut": _ms(begun)})
 
 
-def forget(desk: Desk, job: Job) -> None:
-    """Delete what a removed document left behind. It has been unanswerable since its tombstone."""
-    erase_stale(desk, int(job.subject))
-    with writing(desk.database) as connection:
-        jobs.finish(connection, job)
-
-
-def erase_stale(desk: Desk, document_id: int | None = None) -> int:
-    """Delete every version that must not answer any more, prove that it is gone, and return how many there were."""
-    stale = documents.stale_versions(desk.database, document_id)
-    for version_id in stale:
-        _erase(desk, version_id)
-    return len(stale)
-
-
-def digest(place: Path) -> str:
-    """The SHA-256 of a file's content, read in pieces."""
-    with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read(place: Path, max_megabytes: int) -> Reading:
+def _reading(place: Path, max_megabytes: int, lane: str) -> Reading:
     try:
         if place.stat().st_size > max_megabytes * 1_000_000:
             raise UnreadableDocument(f"'{place.name}' is larger than {max_megabytes} MB; split it and drop the parts.")
-        return sandbox.read(place)
+        patience = FAST_PATIENCE_SECONDS if lane == jobs.FAST else sandbox.WALL_SECONDS
+        return sandbox.read(place, patience)
+    except FileNotFoundError as error:  # it was moved or taken away just now; if it is still there, it will be found
+        raise ReaderKilled(f"'{place.name}' was not there when it was to be read; drop it again.") from error
     except OSError as error:
         raise UnreadableDocument(f"'{place.name}' cannot be opened ({error.strerror}).") from error
 
 
-def _erase(desk: Desk, version_id: int) -> None:
-    pieces = documents.chunks_of(desk.database, version_id)
-    ids = [piece.chunk_id for piece in pieces]
-    desk.knowledge.forget(ids)
-    documents.erase(desk.database, version_id)
-    left = set(desk.knowledge.present(ids)) | _found_by_words(desk, pieces[0].text if pieces else "", ids)
-    documents.prove_gone(desk.database, version_id, f"{len(left)} chunks are still found" if left else "gone")
+def _refuse(desk: Desk, job: Job, error: FrontdeskError) -> None:
+    """Let a file that is only slow wait in the other lane, try one that killed its reader again, and fail the rest."""
+    if isinstance(error, ReaderTooSlow) and job.lane == jobs.FAST:
+        jobs.put_back(desk.database, job, lane=jobs.BULK)
+    elif isinstance(error, ReaderKilled):
+        jobs.try_again(desk.database, job, str(error), jobs.BULK)
+    elif isinstance(error, UnreadableDocument):
+        with db.writing(desk.database) as connection:
+            jobs.finish(connection, job, "failed", str(error))
+    else:
+        raise error
 
 
-def _found_by_words(desk: Desk, text: str, ids: list[str]) -> set[str]:
-    return {chunk_id for chunk_id, _ in lexical.search(desk.database, text[:500], 50)} & set(ids)
+def _publish(desk: Desk, together: Sequence[_Cut]) -> None:
+    """Embed, store, switch, and erase what was switched from. Versions of different indexes are embedded apart."""
+    for index in indexes.every(desk.database):
+        ours = [one for one in together if one.index_id == index.index_id]
+        if ours:
+            _publish_in(desk, index, ours)
+
+
+def _publish_in(desk: Desk, index: Index, together: Sequence[_Cut]) -> None:
+    jobs.stage(desk.database, [one.job for one in together], "embedding")
+    knowledge = desk.collections.of(index)
+    pieces = [chunk for one in together for chunk in one.chunks]
+    begun = time.perf_counter()
+    vectors = knowledge.embed(pieces)
+    embedded = time.perf_counter()
+    ledger.store(desk.database, pieces)
+    knowledge.upsert(pieces, vectors)
+    timings = {"embedded": _ms(begun, embedded), "stored": _ms(embedded)}
+    for job in ledger.activate(desk.database, [_indexed(one, timings) for one in together]):
+        log.warning("the job was taken over", job=job.job_id)
+    if index.state == "building":
+        renewal.switch_if_whole(desk)
+    erasure.erase_stale(desk, [one.document_id for one in together])
+
+
+def _indexed(cut: _Cut, timings: dict[str, float]) -> Indexed:
+    reading = cut.reading
+    return Indexed(cut.job, cut.title, reading.pages, len(cut.chunks), reading.notes, cut.timings_ms | timings)
+
+
+def ingest_readings(desk: Desk, readings: Mapping[str, Reading]) -> None:
+    """Make documents answerable that were read already, by the paths under which the ledger waits for them."""
+    held = [job for lane in (jobs.FAST, jobs.BULK) for job in jobs.claim(desk.database, lane, len(readings))]
+    versions = [(job, ledger.version(desk.database, int(job.subject))) for job in held]
+    _publish(desk, [_cut(desk, job, version, readings[version.path], {}) for job, version in versions])
+
+
+def forget(desk: Desk, held: Sequence[Job]) -> None:
+    """Delete what removed documents left behind. They have been unanswerable since their tombstones."""
+    erasure.erase_stale(desk, [int(job.subject) for job in held])
+    with db.writing(desk.database) as connection:
+        for job in held:
+            jobs.finish(connection, job)
+
+
+def _ms(begun: float, ended: float | None = None) -> float:
+    return round(1000 * ((ended or time.perf_counter()) - begun), 1)

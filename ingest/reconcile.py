@@ -1,24 +1,39 @@
 """Compares what must agree: the folder, the ledger, the chunk table, the lexical index and Chroma."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import sqlalchemy as sa
-
-from bot import db, documents
+from bot import bell, documents, indexes, ledger, lexical
 from bot.desk import Desk
-from ingest import pipeline, watch
+from bot.records import Index
+from ingest import erasure, folder, renewal, watch
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """Chunks without a vector, vectors without a chunk, collections that cannot be searched."""
+
+    missing: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Differences:
     """What disagrees; all empty when everything is in order."""
 
-    not_in_ledger: list[str]
-    not_in_folder: list[str]
-    without_vector: list[str]
-    vector_without_chunk: list[str]
-    without_words: list[str]
-    stale_versions: list[int]
+    not_in_ledger: list[str] = field(default_factory=list)
+    not_in_folder: list[str] = field(default_factory=list)
+    changed_since: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    without_chunks: list[str] = field(default_factory=list)
+    without_vector: list[str] = field(default_factory=list)
+    vector_without_chunk: list[str] = field(default_factory=list)
+    without_words: list[str] = field(default_factory=list)
+    unsearchable: list[str] = field(default_factory=list)
+    stale_versions: list[int] = field(default_factory=list)
+    not_proven_gone: list[str] = field(default_factory=list)
 
     @property
     def any(self) -> bool:
@@ -28,41 +43,75 @@ class Differences:
 
 def verify(desk: Desk) -> Differences:
     """List every difference. Work in progress shows as a difference until it is done."""
-    inbox = desk.settings.inbox_dir
-    folder = {place.relative_to(inbox).as_posix() for place in watch.documents_in(inbox)}
-    ledger = {document.path for document in documents.listing(desk.database)}
-    chunks = {row.chunk_id for row in db.rows(desk.database, sa.select(db.chunks.c.chunk_id))}
-    vectors = set(desk.knowledge.every_id())
+    database = desk.database
+    files = {file.relative_to(desk.settings.inbox_dir).as_posix(): file for file in _files(desk)}
+    known = documents.paths(database)
+    both = set(files) & set(known)
+    vectors = _compare_vectors(desk)
     return Differences(
-        not_in_ledger=sorted(folder - ledger),
-        not_in_folder=sorted(ledger - folder),
-        without_vector=sorted(chunks - vectors),
-        vector_without_chunk=sorted(vectors - chunks),
-        without_words=sorted(chunks - _indexed(desk)),
-        stale_versions=documents.stale_versions(desk.database),
+        not_in_ledger=sorted(set(files) - set(known)),
+        not_in_folder=sorted(set(known) - set(files)),
+        changed_since=sorted(path for path in both if _has_changed(desk, files[path], known[path])),
+        unfinished=[one.path for one in documents.listing(database, states=documents.WORKING)],
+        without_chunks=documents.hollow(database),
+        without_vector=vectors.missing,
+        vector_without_chunk=vectors.strange,
+        without_words=sorted(lexical.missing(database)),
+        unsearchable=vectors.broken,
+        stale_versions=documents.stale_versions(database),
+        not_proven_gone=[f"{path}: {found}" for path, found in documents.unproven(database)],
     )
 
 
 def repair(desk: Desk) -> Differences:
-    """Mend every difference from the source: the folder, then the chunk table. Returns what is left."""
+    """Mend every difference from the source: the folder, then the chunk table. Returns what is left: what has to be
+    read again waits for a worker."""
     watch.rescan(desk)
+    for index in _open(desk):
+        if not desk.collections.of(index).searchable():
+            desk.collections.of(index).drop()  # it is filled again below
+    renewal.drop_retired(desk)
     found = verify(desk)
-    pipeline.erase_stale(desk)
-    desk.knowledge.forget(found.vector_without_chunk)
-    for version_id in _versions_of(desk, [*found.without_vector, *found.without_words]):
-        chunks = documents.chunks_of(desk.database, version_id)
-        documents.store(desk.database, version_id, chunks)
-        desk.knowledge.upsert(chunks)
+    _restore(desk, [*found.without_vector, *found.without_words])
+    for index in _open(desk):
+        desk.collections.of(index).forget(found.vector_without_chunk)
+    erasure.erase_stale(desk)
+    for path in found.without_chunks:
+        bell.ring(desk.settings, [ledger.requeue(desk.database, path)])
     return verify(desk)
 
 
-def _indexed(desk: Desk) -> set[str]:
-    if desk.database.dialect.name != "sqlite":  # there the index is a column of the chunk table itself
-        return {row.chunk_id for row in db.rows(desk.database, sa.select(db.chunks.c.chunk_id))}
-    with db.reading(desk.database) as connection:
-        return {row.chunk_id for row in connection.execute(sa.text("SELECT chunk_id FROM chunk_words"))}
+def _restore(desk: Desk, chunk_ids: list[str]) -> None:
+    """Write the words and vectors of these chunks' versions anew, from the chunk table."""
+    for index in _open(desk):
+        knowledge = desk.collections.of(index)
+        for version_id in documents.versions_of(desk.database, chunk_ids, index.index_id):
+            chunks = documents.chunks_of(desk.database, version_id)
+            ledger.store(desk.database, chunks)
+            knowledge.upsert(chunks, knowledge.embed(chunks))
 
 
-def _versions_of(desk: Desk, chunk_ids: list[str]) -> list[int]:
-    query = sa.select(db.chunks.c.version_id).distinct().where(db.chunks.c.chunk_id.in_(chunk_ids))
-    return [row.version_id for row in db.rows(desk.database, query)]
+def _compare_vectors(desk: Desk) -> _Vectors:
+    compared = _Vectors()
+    for index in _open(desk):
+        knowledge = desk.collections.of(index)
+        chunks, vectors = documents.chunk_ids(desk.database, index.index_id), knowledge.every_id()
+        compared.missing.extend(sorted(chunks - vectors))
+        compared.strange.extend(sorted(vectors - chunks))
+        compared.broken.extend([] if knowledge.searchable() else [index.collection])
+    return compared
+
+
+def _open(desk: Desk) -> list[Index]:
+    return [index for index in indexes.every(desk.database) if index.state != "retired"]
+
+
+def _files(desk: Desk) -> Iterator[Path]:
+    return folder.documents_in(desk.settings.inbox_dir)
+
+
+def _has_changed(desk: Desk, file: Path, digest: str) -> bool:
+    try:
+        return folder.digest(file, desk.settings.max_file_megabytes * 1_000_000) != digest
+    except OSError:
+        return False  # it cannot be opened; its document says so

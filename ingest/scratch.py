@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bot import adapters, db, documents, jobs
+from bot import adapters, db, indexes, ledger
 from bot.desk import Desk
-from bot.knowledge import Knowledge
-from bot.records import Adapter
-from ingest import chunks, sandbox
+from bot.records import Adapter, Sighting
+from ingest import pipeline, sandbox
 from ingest.readers.reading import Block, Reading
+
+TOGETHER = 50
 
 
 @contextmanager
@@ -20,17 +21,18 @@ def library(
     desk: Desk, readings: Sequence[tuple[str, Reading]], tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[Desk]:
     """A desk over these documents alone, given as (name, reading). The model and the settings stay the same."""
-    knowledge = Knowledge(desk.settings.chroma_url, f"scratch-{secrets.token_hex(6)}", desk.embeddings)
     with tempfile.TemporaryDirectory(prefix="frontdesk-") as folder:
-        scratch = replace(desk, database=db.connect(f"sqlite:///{folder}/scratch.sqlite"), knowledge=knowledge)
+        settings = desk.settings.model_copy(update={"collection": f"scratch-{secrets.token_hex(6)}"})
+        scratch = replace(desk, settings=settings, database=db.connect(f"sqlite:///{folder}/scratch.sqlite"))
         db.migrate(scratch.database)
+        indexes.ensure(scratch.database, settings)
         try:
-            for number, (name, reading) in enumerate(readings, start=1):
-                tell(f"indexing {number} of {len(readings)}")
-                _add(scratch, name, reading)
+            for start in range(0, len(readings), TOGETHER):
+                tell(f"indexing {start + 1} to {min(start + TOGETHER, len(readings))} of {len(readings)}")
+                _add(scratch, readings[start : start + TOGETHER])
             yield scratch
         finally:
-            knowledge.drop()
+            scratch.knowledge.drop()
             scratch.database.dispose()
 
 
@@ -51,13 +53,7 @@ def from_texts(texts: Sequence[tuple[str, str, str]]) -> list[tuple[str, Reading
     return [(name, Reading(title, (Block("text", text),))) for name, title, text in texts]
 
 
-def _add(desk: Desk, name: str, reading: Reading) -> None:
-    job_id = documents.observe(desk.database, name, name, len(name), 0.0)
-    job = jobs.claim(desk.database, job_id) if job_id is not None else None
-    if job is None:
-        return  # the same name twice
-    version_id = int(job.subject)
-    pieces = chunks.cut(reading, version_id)
-    documents.store(desk.database, version_id, pieces)
-    desk.knowledge.upsert(pieces)
-    documents.activate(desk.database, job, version_id, reading.title or name, reading.pages, pieces)
+def _add(desk: Desk, readings: Sequence[tuple[str, Reading]]) -> None:
+    named = dict(readings)  # the same name twice is one document
+    ledger.observe(desk.database, [Sighting(name, name, 0, 0.0) for name in named])
+    pipeline.ingest_readings(desk, named)

@@ -1,107 +1,176 @@
 """Watches the drop folder and tells the ledger what it sees; `python -m ingest.watch` is a process of its own.
 
-It notes files and rings for them. It never reads a document, so that nothing that a file contains can harm it.
+It never reads a document, only hashes it, so that nothing that a file contains can harm it.
 """
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 import watchfiles
 
-from bot import bell, documents
+from bot import bell, documents, ledger, notices
 from bot.desk import Desk, open_desk
+from bot.errors import SearchUnavailable
 from bot.log import get_log, set_up_logging
-from ingest import pipeline
+from bot.records import Sighting
+from ingest import brake, folder, meta, renewal
 
-SETTLED_SECONDS = 0.3
 RESCAN_SECONDS = 60
 LOOK_MILLISECONDS = 500
-UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", "~")
+TOLD_TOGETHER = 200  # so many files are told to the ledger in one transaction
 
 log = get_log(__name__)
 
 
-def watch(desk: Desk) -> None:
-    """Follow the inbox for ever. Whatever an event missed, the next rescan finds; the first one comes once the events
-    flow, so that nothing falls between them."""
-    inbox = desk.settings.inbox_dir
-    inbox.mkdir(parents=True, exist_ok=True)
-    scanned = -math.inf
-    for batch in watchfiles.watch(inbox, debounce=200, step=50, rust_timeout=LOOK_MILLISECONDS, yield_on_timeout=True):
-        places = {Path(name) for _, name in batch}
-        if any(place.is_dir() or not place.suffix for place in places) or time.monotonic() - scanned > RESCAN_SECONDS:
-            rescan(desk)  # a folder came, went or was renamed, or it is time
-            scanned = time.monotonic()
+class Watcher:
+    """The folder as it was last seen, so that what has not changed since need not be read again."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.inbox = desk.settings.inbox_dir
+        self.brake = brake.Brake(desk)
+        self.unfinished: set[Path] = set()
+        self._seen: dict[Path, tuple[int, ...]] = {}
+
+    def rescan(self) -> None:
+        """Bring ledger and folder together, whatever events were missed. A folder that is missing as a whole removes
+        nothing: it may be unmounted."""
+        if not self.inbox.is_dir():
+            log.error("the inbox is missing; nothing is removed", inbox=str(self.inbox))
+            text = f"The folder {self.inbox} is missing. Its documents still answer; bring the folder back."
+            notices.put(self.desk.database, notices.INBOX_MISSING, text)
+            return
+        notices.clear(self.desk.database, notices.INBOX_MISSING)
+        gone = set(documents.paths(self.desk.database)) - {self._path(file) for file in folder.documents_in(self.inbox)}
+        self._tell(folder.documents_in(self.inbox), gone)
+        self.brake.release_if_back(gone)
+
+    def look(self, places: Iterable[Path]) -> None:
+        """Tell the ledger how these places stand now: files, folders, or what was there and is gone."""
+        files: set[Path] = set()
+        gone: set[str] = set()
+        for place in places:
+            if place.name.endswith(folder.META):
+                files |= {file for file in meta.described(place) if folder.is_document(file)}
+                continue
+            there = {place} if folder.is_document(place) else set(folder.documents_in(place))
+            known = documents.paths(self.desk.database, self._path(place))
+            files |= there
+            gone |= set(known) - {self._path(file) for file in there}
+        if brake.many(gone):
+            time.sleep(brake.PAUSE_SECONDS)  # there may be more to come: judge them together
+            self.rescan()
         else:
-            for place in sorted(places):
-                look(desk, place)
+            self._tell(sorted(files), gone)
+
+    def _tell(self, files: Iterable[Path], gone: set[str]) -> None:
+        """Moves first, so that a renamed folder costs nothing; then what is there, then what is not."""
+        digests = documents.paths(self.desk.database) if gone else {}
+        homeless = {digests[path]: path for path in gone if path in digests}
+        left = set(gone)
+        waiting: list[Sighting] = []
+        for sighting in self._sightings(files):
+            old = homeless.get(sighting.digest)
+            if old in left and ledger.move(self.desk.database, old, sighting.path):
+                left.discard(old)
+            waiting.append(sighting)
+            if len(waiting) == TOLD_TOGETHER:
+                self._observe(waiting)
+                waiting = []
+        self._observe(waiting)
+        for path in left:
+            self._seen.pop(self.inbox / path, None)  # should it come back as it was, it is new
+        lanes = ledger.tombstone(self.desk.database, sorted(self.brake.allowed(left)))
+        bell.ring(self.desk.settings, lanes)
+
+    def _observe(self, sightings: list[Sighting]) -> None:
+        if sightings:
+            bell.ring(self.desk.settings, ledger.observe(self.desk.database, sightings))
+
+    def _sightings(self, files: Iterable[Path]) -> Iterator[Sighting]:
+        """What is new or has changed. What is still being written is looked at again soon."""
+        most = self.desk.settings.max_file_megabytes * 1_000_000
+        for file in files:
+            stamp = _stamp(file)
+            if stamp is None or stamp == self._seen.get(file):
+                continue
+            found = folder.settle(file)
+            if found is None:
+                self.unfinished.add(file)
+                continue
+            try:
+                content = folder.digest(file, most)
+            except OSError as error:
+                log.warning("a file cannot be opened", path=str(file), reason=str(error))
+                content = f"closed-{found.st_ctime_ns}"  # the ledger is to show it, and why
+            self._seen[file] = stamp
+            yield Sighting(self._path(file), content, found.st_size, folder.changed_at(found), meta.describe(file))
+
+    def _path(self, place: Path) -> str:
+        return place.relative_to(self.inbox).as_posix()
+
+
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    """What changes when a file, or what is said about it, changes; None where it is gone."""
+    try:
+        own = file.stat()
+    except OSError:
+        return None
+    about = [_changed(file.with_name(folder.META)), _changed(file.with_name(file.name + folder.META))]
+    return (own.st_ino, own.st_size, own.st_mtime_ns, own.st_ctime_ns, *about)
+
+
+def _changed(place: Path) -> int:
+    try:
+        return place.stat().st_ctime_ns
+    except OSError:
+        return 0
 
 
 def rescan(desk: Desk) -> None:
-    """Bring ledger and folder together. A folder that is missing as a whole removes nothing: it may be unmounted."""
-    inbox = desk.settings.inbox_dir
-    if not inbox.is_dir():
-        log.error("the inbox is missing; nothing is removed", inbox=str(inbox))
+    """Bring ledger and folder together once, reading every file."""
+    Watcher(desk).rescan()
+
+
+def watch(desk: Desk) -> None:
+    """Follow the inbox as long as it is the same folder. Whatever an event missed, the next rescan finds; the first one
+    comes once the events flow, so that nothing falls between them."""
+    watcher = Watcher(desk)
+    if not documents.any_ever(desk.database):
+        watcher.inbox.mkdir(parents=True, exist_ok=True)
+    elif not watcher.inbox.is_dir():
+        watcher.rescan()
         return
-    there = set(documents_in(inbox))
-    for place in sorted(there):
-        look(desk, place)
-    for document in documents.listing(desk.database):
-        if inbox / document.path not in there:
-            look(desk, inbox / document.path)
+    inode = watcher.inbox.stat().st_ino
+    scanned = -math.inf
+    for batch in watchfiles.watch(
+        watcher.inbox, watch_filter=None, debounce=200, step=50, rust_timeout=LOOK_MILLISECONDS, yield_on_timeout=True
+    ):
+        places = {Path(name) for _, name in batch} | watcher.unfinished
+        watcher.unfinished = set()
+        if watcher.inbox in places or time.monotonic() - scanned > RESCAN_SECONDS:
+            watcher.rescan()
+            _renew(desk)
+            scanned = time.monotonic()
+        else:
+            watcher.look(_worth_a_look(places))
+        if not watcher.inbox.is_dir() or watcher.inbox.stat().st_ino != inode:
+            return  # no event will come of a folder that was replaced
 
 
-def look(desk: Desk, place: Path) -> None:
-    """Tell the ledger how one path stands now: there with this content, or gone."""
-    path = place.relative_to(desk.settings.inbox_dir).as_posix()
-    if place.is_file() and not place.is_symlink():
-        if is_document(place) and (seen := _settled(place)):
-            job_id = _observe(desk, place, path, *seen)
-            if job_id is not None:
-                bell.ring(desk.settings, "ingest", job_id)
-        return
-    job_id = documents.tombstone(desk.database, path)
-    if job_id is not None:
-        bell.ring(desk.settings, "forget", job_id)
+def _worth_a_look(places: Iterable[Path]) -> list[Path]:
+    """Without what editors and half-made copies leave; a folder may have any name."""
+    return sorted(place for place in places if place.name.endswith(folder.META) or not place.name.startswith("."))
 
 
-def is_document(place: Path) -> bool:
-    """Whether a name is a document's, not an editor's or a copy's in the making."""
-    return not place.name.startswith((".", "~$")) and not place.name.endswith(UNFINISHED)
-
-
-def _observe(desk: Desk, place: Path, path: str, size: int, changed: float) -> int | None:
-    too_large = size > desk.settings.max_file_megabytes * 1_000_000
-    content = f"unread-{size}" if too_large else pipeline.digest(place)
-    return documents.observe(desk.database, path, content, size, changed)
-
-
-def _settled(place: Path) -> tuple[int, float] | None:
-    """(size, time of the last change) once a file has stopped growing; None while it grows, the next event will come.
-
-    The time is the inode's: a file that was renamed into the folder has changed when it came, not when it was written.
-    """
+def _renew(desk: Desk) -> None:
     try:
-        before = place.stat()
-        age = time.time() - before.st_mtime
-        if 0 <= age < SETTLED_SECONDS:
-            time.sleep(SETTLED_SECONDS - age)
-        after = place.stat()
-    except OSError:
-        return None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        return None
-    return after.st_size, after.st_ctime
-
-
-def documents_in(folder: Path) -> Iterator[Path]:
-    """Every file of a folder that is a document; links are not followed."""
-    for place in folder.rglob("*"):
-        if place.is_file() and not place.is_symlink() and is_document(place):
-            yield place
+        renewal.begin_if_needed(desk)
+    except SearchUnavailable as error:
+        log.warning("an old index waits to be dropped", reason=str(error))
 
 
 def main() -> None:
@@ -111,6 +180,7 @@ def main() -> None:
     while True:
         try:
             watch(desk)
+            time.sleep(1)
         except (OSError, RuntimeError, sa.exc.OperationalError) as error:
             log.error("watching stopped; starting again", reason=str(error))
             time.sleep(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import db
+from bot import db, indexes
 from bot.desk import Desk, open_desk
 from bot.settings import HOME, Settings, inherited_environment, load_settings
 from tests.full_stack import wait_until
@@ -28,6 +28,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
     """An empty, migrated records database."""
     engine = db.connect(f"sqlite:///{tmp_path / 'records.sqlite'}")
     db.migrate(engine)
+    indexes.ensure(engine, load_settings())
     yield engine
     engine.dispose()
 
@@ -65,7 +66,6 @@ def desk(servers: Settings, tmp_path: Path) -> Iterator[Desk]:
     }
     (tmp_path / "inbox").mkdir()
     desk = open_desk(servers.model_copy(update=changes))
-    db.migrate(desk.database)
     yield desk
     desk.database.dispose()
 

@@ -59,7 +59,7 @@ def test_no_secret_has_a_default() -> None:
 
 
 def test_every_server_has_a_health_check(compose: dict[str, Any]) -> None:
-    servers = {"postgres", "redis", "chroma", "model", "ingest-worker", "gpu-worker", "ui", "vllm"}
+    servers = {"postgres", "redis", "chroma", "model", "fast-worker", "bulk-worker", "gpu-worker", "ui", "vllm"}
     assert {name for name, service in compose["services"].items() if "healthcheck" in service} == servers
 
 

@@ -34,7 +34,7 @@ def draw_page() -> None:
     given = conversations.answers(desk.database, conversation_id, customer) if conversation_id else []
     failed: tuple[str, str] | None = st.session_state.get("failed")
     empty = not (given or running or failed)
-    listing = documents.listing(desk.database)
+    there = documents.paths(desk.database)
 
     draw_heading(desk.settings.company, empty=empty, busy=running is not None)
     question = st.chat_input(
@@ -49,11 +49,11 @@ def draw_page() -> None:
     welcome = st.empty()  # cleared as soon as there is a question, and not only when its answer is complete
     if empty:
         with welcome.container():
-            example = draw_welcome([document for document in listing if document.chunks], desk.settings.contact)
+            example = draw_welcome(documents.listing(desk.database, states=["indexed"], most=50), desk.settings.contact)
         if example:
             _ask(desk, customer, conversation_id, given, example)
 
-    answers.draw_all(desk, customer, conversation_id or "", given, {document.path for document in listing})
+    answers.draw_all(desk, customer, conversation_id or "", given, set(there))
     if running:
         draw_arriving(running, desk.settings.contact)
         st.rerun()

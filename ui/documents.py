@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from bot import bell, documents, inbox
+from bot import documents, inbox
 from bot.records import Chunk, Document
 from ui import session, words
 from ui.edge import guarded
@@ -179,7 +179,7 @@ def _draw_opened() -> None:
 def _retry(path: str) -> None:
     session.require_member()
     desk = session.desk()
-    bell.ring(desk.settings, "ingest", documents.requeue(desk.database, path))
+    inbox.retry(desk.settings, desk.database, path)
     st.rerun()
 
 

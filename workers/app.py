@@ -3,6 +3,7 @@
 from celery import Celery
 from celery.signals import worker_process_init
 
+from bot import jobs
 from bot.bell import TRANSPORT
 from bot.leash import die_with_parent
 from bot.log import set_up_logging
@@ -15,8 +16,8 @@ app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,
-    task_default_queue="ingest",
-    task_routes={"workers.tasks.train": {"queue": "gpu"}},
+    task_default_queue=jobs.FAST,
+    task_routes={"workers.tasks.train": {"queue": jobs.GPU}},
     broker_transport_options=TRANSPORT,
     broker_connection_retry_on_startup=True,
     worker_prefetch_multiplier=1,

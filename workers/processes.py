@@ -84,9 +84,14 @@ def _celery(settings: Settings) -> tuple[Process, ...]:
     worker, quiet = "celery -A workers.app worker", "--without-gossip --without-mingle --loglevel WARNING"
     return (
         Process(
-            "ingest-worker",
-            _words(f"{worker} -Q ingest -n ingest@%h -c {settings.ingest_workers} --prefetch-multiplier 1 {quiet}"),
-            answers=partial(probes.worker_answers, redis, "ingest"),
+            "fast-worker",
+            _words(f"{worker} -Q fast -n fast@%h -c {settings.ingest_workers} --prefetch-multiplier 1 {quiet}"),
+            answers=partial(probes.worker_answers, redis, "fast"),
+        ),
+        Process(
+            "bulk-worker",
+            _words(f"{worker} -Q bulk -n bulk@%h -c {settings.ingest_workers} --prefetch-multiplier 1 {quiet}"),
+            answers=partial(probes.worker_answers, redis, "bulk"),
         ),
         Process(
             "gpu-worker",

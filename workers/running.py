@@ -1,52 +1,62 @@
-"""How a worker does a job: claim it, keep the lease alive, do it, and turn a failure into one sentence on its row."""
+"""How a worker does jobs: claim them, keep their leases, do them, and turn a failure into a sentence on the row."""
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from bot import db, jobs
+from bot import bell, db, jobs
 from bot.desk import Desk, open_desk
 from bot.errors import FrontdeskError, LeaseLost, ModelUnavailable, SearchUnavailable
 from bot.log import get_log
 from bot.records import Job
 
+# How many jobs are taken together: in bulk as many as fill the embedding model's batches.
+TOGETHER = {jobs.FAST: 8, jobs.BULK: 64, jobs.GPU: 1}
+
+Work = Callable[[Desk, Sequence[Job]], None]
+
 log = get_log(__name__)
 
 
 @functools.cache
-def desk() -> Desk:
+def desk(*, background: bool = False) -> Desk:
     """The worker process's desk, wired at its first job."""
-    return open_desk()
+    return open_desk(background=background)
 
 
-def work(job_id: int, function: Callable[[Desk, Job], None], at: Desk | None = None) -> None:
-    """Do a job if it is there to be done. `function` ends it in the transaction that publishes its result."""
-    place = at or desk()
-    job = jobs.claim(place.database, job_id)
-    if job is None:
-        return  # done already, or another worker has it: the bell rang twice
+def work(lane: str, functions: Mapping[str, Work], at: Desk | None = None) -> int:
+    """Do the next jobs of a lane by the function of their kind, which ends each in the transaction that publishes its
+    result. Returns how many there were; where there may be more, the bell is rung again, for this worker or another."""
+    place = at or desk(background=lane == jobs.BULK)
+    held = jobs.claim(place.database, lane, TOGETHER[lane])
+    if not held:
+        return 0  # they are done already, or another worker has them: the bell rang twice
+    if jobs.waiting(place.database, lane):
+        bell.ring(place.settings, [lane])
     try:
-        with _heartbeat(place, job):
-            function(place, job)
+        with _heartbeat(place, held):
+            functions[held[0].kind](place, held)
     except LeaseLost as error:
-        log.warning("the job was taken over", job=job_id, reason=str(error))
+        log.warning("the job was taken over", reason=str(error))
     except Exception as error:  # noqa: BLE001 - the edge of the worker: no failure may leave a job without an end
-        _end(place, job, error)
+        for job in held:
+            _end(place, job, error)
+    return len(held)
 
 
 def _end(place: Desk, job: Job, error: Exception) -> None:
     """Put the job back where something that it needs is down; else it has failed, and its row says why."""
     try:
         if isinstance(error, SearchUnavailable | ModelUnavailable):
-            jobs.wait(place.database, job, str(error))
+            jobs.put_back(place.database, job, str(error))
             return
         if not isinstance(error, FrontdeskError):
             log.error("the job failed", job=job.job_id, kind=job.kind, exc_info=error)
         with db.writing(place.database) as connection:
             jobs.finish(connection, job, "failed", _sentence(error))
-    except LeaseLost as lost:
-        log.warning("the job was taken over", job=job.job_id, reason=str(lost))
+    except LeaseLost:
+        log.info("the job had ended", job=job.job_id)
 
 
 def _sentence(error: Exception) -> str:
@@ -56,16 +66,13 @@ def _sentence(error: Exception) -> str:
 
 
 @contextmanager
-def _heartbeat(place: Desk, job: Job) -> Iterator[None]:
-    """Renew the lease in the background while the work goes on."""
+def _heartbeat(place: Desk, held: Sequence[Job]) -> Iterator[None]:
+    """Renew the leases in the background while the work goes on."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(jobs.HEARTBEAT_SECONDS):
-            try:
-                jobs.renew(place.database, job)
-            except LeaseLost:
-                return  # the work itself learns of it when it publishes
+            jobs.keep(place.database, held)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -1,7 +1,6 @@
 """`frontdesk status`: what runs, what it costs, and how the work stands. Looking changes nothing."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -71,7 +70,9 @@ def _work(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
     engine = db.connect(settings.database)
     if not sa.inspect(engine).has_table("jobs"):
         return {}, {}
-    return jobs.count_by_state(engine), dict(Counter(document.state for document in documents.listing(engine)))
+    return jobs.count_by_state(engine), {
+        str(state): number for state, number in documents.count_by_state(engine).items()
+    }
 
 
 def _json(

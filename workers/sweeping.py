@@ -2,22 +2,23 @@
 
 from bot import bell, jobs, training
 from bot.desk import Desk
-from bot.errors import SearchUnavailable
+from bot.errors import ModelUnavailable, SearchUnavailable
 from bot.log import get_log
-from ingest import pipeline
+from ingest import erasure, renewal
 
 log = get_log(__name__)
 
 
 def sweep(desk: Desk) -> None:
-    """Ring again for forgotten jobs, give up on deadly ones, erase what no version claims."""
+    """Ring again for forgotten jobs, give up on deadly ones, erase what no version claims, finish a new index."""
     for job in jobs.exhausted(desk.database):
         log.error("quarantined", job=job.job_id, kind=job.kind, subject=job.subject)
-    for job in jobs.overdue(desk.database):
-        bell.ring(desk.settings, job.kind, job.job_id)
+    bell.ring(desk.settings, jobs.overdue(desk.database))
     try:
-        pipeline.erase_stale(desk)
-    except SearchUnavailable as error:
+        renewal.switch_if_whole(desk)
+        renewal.drop_retired(desk)
+        erasure.erase_stale(desk)
+    except (SearchUnavailable, ModelUnavailable) as error:
         log.warning("stale versions wait", reason=str(error))
 
 

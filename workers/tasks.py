@@ -1,30 +1,22 @@
-"""What Celery may ring for. Every task takes ids and calls one function that lives elsewhere."""
+"""What Celery may ring for. Every task names a lane and calls one function that lives elsewhere."""
 
 from ingest import pipeline
 from workers import running, sweeping
 from workers.app import app
 
-INGEST = {"acks_late": True, "reject_on_worker_lost": True, "soft_time_limit": 540, "time_limit": 600}
 
-
-@app.task(**INGEST)
-def ingest(job_id: int) -> None:
-    """Index one version of a document."""
-    running.work(job_id, pipeline.ingest)
-
-
-@app.task(**INGEST)
-def forget(job_id: int) -> None:
-    """Delete what a removed document left behind."""
-    running.work(job_id, pipeline.forget)
+@app.task(acks_late=True, reject_on_worker_lost=True, soft_time_limit=540, time_limit=600)
+def ingest(lane: str) -> None:
+    """Index the next files of a lane, or delete what removed documents left behind."""
+    running.work(lane, {"ingest": pipeline.ingest, "forget": pipeline.forget})
 
 
 @app.task
-def train(job_id: int) -> None:
+def train(lane: str) -> None:
     """Train, check and publish a style adapter."""
     from workers.style import loop  # torch is loaded by the process that trains, and by no other
 
-    running.work(job_id, loop.improve)
+    running.work(lane, {"train": lambda desk, held: loop.improve(desk, held[0])})
 
 
 @app.task

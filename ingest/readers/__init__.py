@@ -1,58 +1,163 @@
 """What a file says: one reader a kind, chosen by the file's content, never by its name alone.
 
-A reader turns a file into a `Reading`: blocks in reading order, each with its page. Readers run in the sandbox.
+A reader turns a file into a `Reading`: blocks in reading order, each with its page. Readers run in the sandbox, whose
+process imports them once and then forks, so nothing here may start a thread or open a file when it is imported.
 """
 
-import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import UnreadableDocument
-from ingest.readers.reading import Reading
+from ingest.readers import (
+    data,
+    delimited,
+    epub,
+    hidden,
+    html,
+    kinds,
+    legacy,
+    mail,
+    ocr,
+    opendocument,
+    pdf,
+    sheets,
+    slides,
+    text,
+    word,
+    xml,
+)
+from ingest.readers.archive import locked, read_zip
+from ingest.readers.encoding import decode
+from ingest.readers.reading import DEEPEST_HEADING, Block, Parcel, Reading, heading
 
-SUPPORTED = "Markdown, text, HTML, PDF and DOCX"
+SUPPORTED = "PDF, Word, PowerPoint, Excel, OpenDocument, HTML, Markdown or text"
+MOST_CHARACTERS = 20_000_000
+
+BINARY: dict[str, Callable[[bytes, str], Reading | Parcel]] = {
+    "pdf": pdf.read_pdf,
+    "docx": word.read_docx,
+    "pptx": slides.read_pptx,
+    "sheets": sheets.read_sheets,
+    "odt": opendocument.read_opendocument,
+    "epub": epub.read_epub,
+    "doc": legacy.read_doc,
+    "ppt": legacy.read_ppt,
+    "rtf": legacy.read_rtf,
+    "msg": mail.read_msg,
+    "zip": read_zip,
+    "image": ocr.read_image,
+}
+TEXTUAL: dict[str, Callable[[str, str], Reading | Parcel]] = {
+    "text": text.read_text,
+    "markdown": text.read_markdown,
+    "rst": legacy.read_rst,
+    "org": legacy.read_org,
+    "html": html.read_html,
+    "xml": xml.read_xml,
+    "json": data.read_json,
+    "yaml": data.read_yaml,
+    "delimited": delimited.read_delimited,
+    "mail": mail.read_mail,
+}
 
 
 def read(path: Path) -> Reading:
     """Read a file of any supported kind. Raises `UnreadableDocument` with one sentence for the content owner."""
-    reading = _reader(path)(path)
-    if not any(block.text.strip() for block in reading.blocks):
-        why = "no text layer; it may be a scan" if reading.pages else "no text"
-        raise UnreadableDocument(f"'{path.name}' has {why}, so there is nothing to answer from.")
+    _, reading = read_content(path.read_bytes(), hidden.visible(path.name))
     return reading
 
 
-def _reader(path: Path) -> Callable[[Path], Reading]:
-    # Each reader is imported only when its kind comes up: a text file need not wait for the PDF machinery.
-    with path.open("rb") as file:
-        head = file.read(2048)
-    if not head.strip():
-        raise UnreadableDocument(f"'{path.name}' is empty.")
-    if head.startswith(b"%PDF-"):
-        from ingest.readers.pdf import read_pdf
-
-        return read_pdf
-    if head.startswith(b"PK"):
-        return _office(path)
-    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableDocument(f"'{path.name}' is of a kind that is not supported; save it as {SUPPORTED}.")
-    if _looks_like_html(head):
-        from ingest.readers.html import read_html
-
-        return read_html
-    from ingest.readers.text import read_markdown, read_text
-
-    return read_markdown if path.suffix.lower() in (".md", ".markdown") else read_text
+def read_content(content: bytes, name: str) -> tuple[str, Reading]:
+    """The kind of a file and what it says."""
+    if not content.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
+        raise UnreadableDocument(f"'{name}' is empty.")
+    kind, found = _read(content, name)
+    reading = hidden.cleaned(_unpacked(found) if isinstance(found, Parcel) else found)
+    if not reading.blocks:
+        raise UnreadableDocument(_nothing(name, kind, reading))
+    return kind, _bounded(reading)
 
 
-def _office(path: Path) -> Callable[[Path], Reading]:
-    if zipfile.is_zipfile(path) and "word/document.xml" in zipfile.ZipFile(path).namelist():
-        from ingest.readers.docx import read_docx
+def _read(content: bytes, name: str) -> tuple[str, Reading | Parcel]:
+    """Whatever a library raises is a sentence by the time it leaves here, but for running out of memory."""
+    try:
+        kind = kinds.binary_kind(content, name) or ""
+        if kind == "locked":
+            raise locked(name)
+        if kind in BINARY:
+            return kind, BINARY[kind](content, name)
+        written = None if kind else decode(content)
+        if written is None:
+            raise UnreadableDocument(f"'{name}' is of a kind that is not supported; save it as {SUPPORTED}.")
+        if not written.strip():
+            raise UnreadableDocument(f"'{name}' is empty.")
+        kind = kinds.text_kind(written, name)
+        return kind, TEXTUAL[kind](written, name)
+    except (UnreadableDocument, MemoryError):
+        raise
+    except RecursionError as error:
+        raise UnreadableDocument(f"'{name}' is nested too deeply to be read; simplify it.") from error
+    except Exception as error:
+        raise UnreadableDocument(f"'{name}' is damaged or not what its content claims; export it again.") from error
 
-        return read_docx
-    raise UnreadableDocument(f"'{path.name}' is of a kind that is not supported; save it as {SUPPORTED}.")
+
+def _unpacked(parcel: Parcel) -> Reading:
+    """A parcel's own blocks, then each part's under a heading with its name. A parcel in a parcel stays packed."""
+    blocks, notes = list(parcel.reading.blocks), list(parcel.reading.notes)
+    for name, content in parcel.parts:
+        try:
+            part = _part(content, hidden.visible(name))
+        except UnreadableDocument as error:
+            notes.append(f"Left out: {error}")
+            continue
+        blocks += [heading(f"{parcel.label}{hidden.visible(name)}", 1), *map(_deeper, part.blocks)]
+        notes += [note for note in part.notes if note not in notes]
+    return replace(parcel.reading, blocks=tuple(blocks), notes=tuple(notes))
 
 
-def _looks_like_html(head: bytes) -> bool:
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in start
+def _part(content: bytes, name: str) -> Reading:
+    if not content.strip():
+        raise UnreadableDocument(f"'{name}' is empty.")
+    kind, found = _read(content, name)
+    if isinstance(found, Parcel):
+        if kind == "zip":
+            raise UnreadableDocument(f"'{name}' is an archive inside another; unpack it.")
+        found = found.reading
+    if not any(block.text.strip() for block in found.blocks):
+        raise UnreadableDocument(_nothing(name, kind, found))
+    return found
+
+
+def _deeper(block: Block) -> Block:
+    return (
+        replace(block, level=min(block.level + 1, DEEPEST_HEADING), page=None)
+        if block.level
+        else replace(block, page=None)
+    )
+
+
+def _nothing(name: str, kind: str, reading: Reading) -> str:
+    if kind in ("pdf", "image"):
+        why = (
+            "no text was recognised in it either"
+            if ocr.languages()
+            else "a scan is only read where Tesseract is installed"
+        )
+        return f"'{name}' has no text layer, and {why}."
+    why = f" {reading.notes[0]}" if reading.notes else ""
+    return f"'{name}' has no text, so there is nothing to answer from.{why}"
+
+
+def _bounded(reading: Reading) -> Reading:
+    """A reading of at most so many characters; that there was more is said in a note."""
+    left, kept = MOST_CHARACTERS, []
+    for block in reading.blocks:
+        if left <= 0:
+            break
+        kept.append(block if len(block.text) <= left else replace(block, text=block.text[:left]))
+        left -= len(block.text)
+    if left >= 0:
+        return reading
+    note = f"Only the first {MOST_CHARACTERS:,} characters were read; split the file."
+    return replace(reading, blocks=tuple(kept), notes=(*reading.notes, note))

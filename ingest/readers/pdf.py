@@ -1,81 +1,206 @@
-"""PDF: kreuzberg for text, headings and pages; pypdf to tell an encrypted file from a broken one."""
+"""PDF files (pypdfium2): their words with places, sizes and colours, which `layout` makes into blocks."""
 
+import ctypes
+import math
 import re
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import kreuzberg
-import pypdf
-from pypdf.errors import PyPdfError
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
 
 from bot.errors import UnreadableDocument
-from ingest.readers.reading import Block, Reading
+from ingest.readers import hidden, layout, ocr
+from ingest.readers.archive import locked
+from ingest.readers.layout import Page, Span
+from ingest.readers.reading import Block, Reading, first_heading
 
-# Without these kreuzberg drops a heading that also stands on an earlier page.
-CONFIG = kreuzberg.ExtractionConfig(
-    output_format="markdown",
-    pages=kreuzberg.PageConfig(extract_pages=True),
-    content_filter=kreuzberg.ContentFilterConfig(strip_repeating_text=False, include_headers=True),
+MOST_PAGES = 5_000
+TINY_POINTS = 2.0
+WHITE = 245
+BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
+# What programs put there by themselves is no title.
+JUNK_TITLE = re.compile(
+    r"^(untitled|microsoft (word|powerpoint|excel)\b.*|.*\.(docx?|pptx?|xlsx?|indd|tex|pdf|odt))$", re.I
 )
-# A line shorter than this share of the page's longest lines ends its paragraph: a heading, a row, a last line.
-FULL_LINE = 0.8
+# Opacity, of 255, below which letters are not seen.
+FAINT = 13
+MOST_PIXELS = 1_000
+# What pdfium gives for a hyphen at the end of a line, with the line end left out.
+HYPHEN, SPACE, NO_BREAK_SPACE = 2, 32, 160
+
+Box = tuple[float, float, float, float]
 
 
-def read_pdf(path: Path) -> Reading:
-    """A PDF with a text layer. Lines are joined into paragraphs; running headers and footers are left out."""
-    _check(path)
+class _Word(NamedTuple):
+    span: Span
+    box: Box
+    turns: int
+    is_white: bool
+
+
+def read_pdf(content: bytes, name: str) -> Reading:
+    """A PDF. One without text goes through OCR where that is installed."""
     try:
-        result = kreuzberg.extract_file_sync(str(path), config=CONFIG)
-    except kreuzberg.KreuzbergError as error:
-        raise UnreadableDocument(f"'{path.name}' is damaged and cannot be read; export it again.") from error
-    pages = [(page["page_number"], page["content"].splitlines()) for page in result.pages or []]
-    headings = {_key(line): len(marks) for marks, line in re.findall(r"^(#+) (.+)$", result.content, re.MULTILINE)}
-    running = _running([lines for _, lines in pages])
-    blocks = tuple(block for number, lines in pages for block in _blocks(number, lines, headings, running))
-    return Reading(_title(result.metadata, blocks), blocks, len(pages))
+        document = pdfium.PdfDocument(content)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower() or "security" in str(error).lower():
+            raise locked(name) from error
+        raise UnreadableDocument(f"'{name}' is damaged and not a valid PDF; export it again.") from error
+    count = min(len(document), MOST_PAGES)
+    found: set[str] = set()
+    blocks = layout.blocks([_page(document, number, found) for number in range(count)])
+    notes = hidden.note(found)
+    if len(document) > count:
+        notes += (f"The pages after the first {count} were left out.",)
+    blocks += _fields(document, count)
+    if not blocks and not found:
+        blocks, recognised = ocr.read_pages(document)
+        notes += recognised
+    title = " ".join((document.get_metadata_value("Title") or "").split())
+    named = first_heading(blocks) if not title or JUNK_TITLE.match(title) else title
+    return Reading(named, tuple(blocks), len(document), notes)
 
 
-def _check(path: Path) -> None:
+def _page(document: Any, number: int, found: set[str]) -> Page:
+    """The words of a page that a reader of the page can see; what kinds of hidden ones there were goes to `found`."""
     try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise UnreadableDocument(f"'{path.name}' is protected by a password; save it without one.")
-    except (PyPdfError, OSError, ValueError, RecursionError) as error:
-        raise UnreadableDocument(f"'{path.name}' is not a valid PDF; export it again.") from error
+        page = document[number]
+        text = page.get_textpage()
+    except pdfium.PdfiumError:  # one broken page; the others may be fine
+        return Page(number + 1, 0, [])
+    left, bottom, right, top = bounds = page.get_bbox()
+    words = list(_words(text, bounds))
+    blank = _blank([word.box for word in words if word.is_white], page)
+    seen = []
+    for word in words:
+        x, y = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
+        if not (left <= x <= right and bottom <= y <= top):
+            found.add("text outside its page")
+        elif word.box in blank or word.span.height < TINY_POINTS:
+            found.add("white text" if word.box in blank else "tiny text")
+        else:
+            seen.append(word)
+    lies = sum(word.turns % 2 for word in seen) > len(seen) / 2
+    return Page(number + 1, right - left if lies else top - bottom, [word.span for word in seen])
 
 
-def _blocks(number: int, lines: list[str], headings: dict[str, int], running: set[str]) -> Iterator[Block]:
-    full = FULL_LINE * sorted(len(line) for line in lines)[int(0.9 * (len(lines) - 1))] if lines else 0
-    held = ""
-    for line in (line.strip() for line in lines):
-        level = headings.get(_key(line))
-        if level or not line or _key(line) in running:
-            if held:
-                yield Block("text", held, page=number)
-            held = ""
-            if level and _key(line) not in running:
-                yield Block("heading", line, level=level, page=number)
-            continue
-        held = f"{held} {line}".strip()
-        if len(line) < full:
-            yield Block("text", held, page=number)
-            held = ""
-    if held:
-        yield Block("text", held, page=number)
+def _words(text: Any, bounds: Box) -> Iterator[_Word]:
+    """The words in the order in which the file draws them."""
+    start, letters = 0, ""
+    for at in range(raw.FPDFText_CountChars(text)):
+        code = raw.FPDFText_GetUnicode(text, at)
+        if code > SPACE and code != NO_BREAK_SPACE:
+            start = start if letters else at
+            letters += chr(code)
+        elif letters:
+            yield _word(letters + ("-" if code == HYPHEN else ""), text, start, at - 1, bounds)
+            letters = ""
+    if letters:
+        yield _word(letters, text, start, start + len(letters) - 1, bounds)
 
 
-def _running(pages: list[list[str]]) -> set[str]:
-    """Lines that stand, numbers aside, on most pages: headers and footers."""
-    seen = Counter(key for lines in pages for key in {_key(line) for line in lines})
-    return {key for key, count in seen.items() if count > 1 and count > len(pages) / 2}
+def _word(letters: str, text: Any, first: int, last: int, bounds: Box) -> _Word:
+    one, other = raw.FS_RECTF(), raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(text, first, one)  # as high as the font, so the same for all words of a line
+    raw.FPDFText_GetLooseCharBox(text, last, other)
+    box = (
+        min(one.left, other.left),
+        min(one.bottom, other.bottom),
+        max(one.right, other.right),
+        max(one.top, other.top),
+    )
+    font = ctypes.create_string_buffer(100)
+    raw.FPDFText_GetFontInfo(text, first, font, 100, None)
+    turns = round(raw.FPDFText_GetCharAngle(text, first) / (math.pi / 2)) % 4
+    left, bottom, right, top = _turned(box, turns, bounds)
+    is_bold = bool(BOLD.search(font.value.decode("latin-1")))
+    span = Span(letters, left, bottom, right, top, _size(text, first, top - bottom), is_bold, last_right=right)
+    return _Word(span, box, turns, _is_white(text, first))
 
 
-def _key(line: str) -> str:
-    return re.sub(r"\W+|\d+", "", line).lower() or line
+def _is_white(text: Any, at: int) -> bool:
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
+    raw.FPDFText_GetFillColor(text, at, red, green, blue, alpha)
+    return min(red.value, green.value, blue.value) >= WHITE or alpha.value < FAINT
 
 
-def _title(metadata: Any, blocks: tuple[Block, ...]) -> str:
-    named = str(metadata.get("title") or "").strip()
-    return named or next((block.text for block in blocks if block.kind == "heading"), "")
+def _size(text: Any, at: int, box_height: float) -> float:
+    """The size of a letter's font as drawn. Boxes differ between the fonts of one line; sizes do not."""
+    matrix = raw.FS_MATRIX()
+    raw.FPDFText_GetMatrix(text, at, matrix)
+    size = raw.FPDFText_GetFontSize(text, at) * math.hypot(matrix.c, matrix.d)
+    return size if 0.4 * box_height < size < 2.5 * box_height else box_height
+
+
+def _boxes(text: Any, first: int, last: int) -> Box:
+    """The box around a word, as high as its font, so that it is the same for all words of a line."""
+    one, other = raw.FS_RECTF(), raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(text, first, one)
+    raw.FPDFText_GetLooseCharBox(text, last, other)
+    return (
+        min(one.left, other.left),
+        min(one.bottom, other.bottom),
+        max(one.right, other.right),
+        max(one.top, other.top),
+    )
+
+
+def _turned(box: Box, turns: int, page: Box) -> Box:
+    """The box on a page turned so that its text runs from left to right. Turns are quarters, clockwise."""
+    left, bottom, right, top = box[0] - page[0], box[1] - page[1], box[2] - page[0], box[3] - page[1]
+    width, height = page[2] - page[0], page[3] - page[1]
+    if turns == 1:
+        return height - top, left, height - bottom, right
+    if turns == 2:
+        return width - right, height - top, width - left, height - bottom
+    return (bottom, width - right, top, width - left) if turns == 3 else (left, bottom, right, top)
+
+
+def _blank(boxes: list[Box], page: Any) -> set[Box]:
+    """Of these boxes of white words the ones where the page, once drawn, is all white."""
+    if not boxes:
+        return set()
+    scale = min(1.0, MOST_PIXELS / max(*page.get_size(), 1))
+    picture = page.render(scale=scale, grayscale=True).to_pil().convert("L")
+    return {box for box in boxes if _is_blank(picture, page, box)}
+
+
+def _is_blank(picture: Any, page: Any, box: Box) -> bool:
+    corners = []
+    for x, y in ((box[0], box[1]), (box[2], box[3])):
+        across, down = ctypes.c_int(), ctypes.c_int()
+        raw.FPDF_PageToDevice(page, 0, 0, picture.width, picture.height, 0, x, y, across, down)
+        corners.append((across.value, down.value))
+    (x0, x1), (y0, y1) = (sorted(pair) for pair in zip(*corners, strict=True))
+    if x1 < 0 or y1 < 0 or x0 >= picture.width or y0 >= picture.height:
+        return True
+    part = picture.crop((max(x0, 0), max(y0, 0), min(x1 + 1, picture.width), min(y1 + 1, picture.height)))
+    return bool(part.getextrema()[0] >= WHITE - 10)
+
+
+def _fields(document: Any, count: int) -> list[Block]:
+    """The filled-in fields of a form, as rows."""
+    document.init_forms()
+    if document.formenv is None:
+        return []
+    form = document.formenv.raw
+    blocks = []
+    for number in range(count):
+        page = document[number]
+        for at in range(raw.FPDFPage_GetAnnotCount(page)):
+            mark = raw.FPDFPage_GetAnnot(page, at)
+            name, value = (
+                _string(read, form, mark) for read in (raw.FPDFAnnot_GetFormFieldName, raw.FPDFAnnot_GetFormFieldValue)
+            )
+            if name and value and value != "Off":
+                blocks.append(Block("row", f"{name}: {value}", page=number + 1))
+            raw.FPDFPage_CloseAnnot(mark)
+    return blocks
+
+
+def _string(read: Any, form: Any, mark: Any) -> str:
+    size = read(form, mark, None, 0)
+    held = (ctypes.c_ushort * (size // 2 + 1))()
+    read(form, mark, held, size)
+    return bytes(held).decode("utf-16-le", "replace").split("\0")[0].strip()

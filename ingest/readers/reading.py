@@ -1,9 +1,12 @@
 """What every reader returns."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 BlockKind = Literal["heading", "text", "row"]
+DEEPEST_HEADING = 6
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,52 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def rows(header: list[str], body: list[list[str]]) -> list[Block]:
+@dataclass(frozen=True)
+class Parcel:
+    """A file that holds files: what it says itself, and its parts as (name, content).
+
+    A part's heading is its name after the `label`.
+    """
+
+    reading: Reading
+    parts: tuple[tuple[str, bytes], ...] = ()
+    label: str = ""
+
+
+def heading(text: str, level: int, page: int | None = None) -> Block:
+    """A heading on one line, no deeper than the deepest level there is."""
+    return Block("heading", " ".join(text.split()), min(level, DEEPEST_HEADING), page)
+
+
+def first_heading(blocks: Iterable[Block]) -> str:
+    """The title of a document that names none."""
+    return next((block.text for block in blocks if block.kind == "heading"), "")
+
+
+def rows(header: list[str], body: list[list[str]], page: int | None = None) -> list[Block]:
     """Table rows that can be understood, and cited, without the rest of their table."""
-    return [Block("row", text) for cells in body if (text := _row(header, cells))]
+    return [Block("row", text, page=page) for cells in body if (text := _row(header, cells))]
+
+
+def table(cells: list[list[str]], page: int | None = None) -> list[Block]:
+    """A table whose first row names its columns; where there is one row or one column only, it is just text."""
+    filled = [line for row in cells if any(line := [" ".join(cell.split()) for cell in row])]
+    if len(filled) < 2 or max(len(row) for row in filled) < 2:
+        return [Block("text", "\n".join(dict.fromkeys(filter(None, row))), page=page) for row in filled]
+    if _names_nothing(filled[0]):
+        return rows([], filled, page)
+    header, *body = filled
+    return rows(header, body, page)
+
+
+def _names_nothing(header: list[str]) -> bool:
+    """Whether the first row is data already: numbers, though years are good names for columns."""
+    named = [cell for cell in header if cell]
+    numbers = [cell for cell in named if re.fullmatch(r"[-+(]?[\d.,]+ ?%?\)?", cell)]
+    return len(numbers) * 2 >= len(named) and not all(re.fullmatch(r"(19|20)\d\d", cell) for cell in numbers)
 
 
 def _row(header: list[str], cells: list[str]) -> str:
-    named = [(name, cell) for name, cell in zip(header, cells, strict=False) if cell]
-    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in named)
+    names = header + [""] * (len(cells) - len(header))
+    named = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell]
+    return "; ".join(f"{name}: {cell}" if name and name != cell else cell for name, cell in named)

@@ -1,67 +1,58 @@
-"""Plain text and Markdown."""
+"""Plain text in any encoding, and Markdown."""
 
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from charset_normalizer import from_bytes
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-from bot.errors import UnreadableDocument
-from ingest.readers.reading import Block, Reading, rows
+from ingest.readers.reading import Block, Reading, first_heading, rows
 
 LONGEST_HEADING = 80
+# A line of these under (and over) another makes a heading, in plain text and in reStructuredText.
+UNDERLINE = re.compile(r"([=\-~^\"'#*+.:_`])\1{2,}")
 
 
-def decode(content: bytes, name: str) -> str:
-    """Text in whatever encoding it was written; `name` is for the error."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        guess = from_bytes(content).best()
-    if guess is None:
-        raise UnreadableDocument(f"'{name}' is not text in an encoding that can be recognised; save it as UTF-8.")
-    return str(guess)
-
-
-def read_markdown(path: Path) -> Reading:
-    """Markdown (CommonMark with tables)."""
-    return parse_markdown(decode(path.read_bytes(), path.name))
-
-
-def parse_markdown(text: str) -> Reading:
-    """Markdown text; front matter is left out."""
+def read_markdown(text: str, name: str) -> Reading:
+    """Markdown (CommonMark with tables); front matter is left out."""
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    tree = SyntaxTreeNode(MarkdownIt("commonmark", {"html": False}).enable("table").parse(text))
+    tree = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
     blocks = tuple(_blocks(tree))
-    return Reading(next((block.text for block in blocks if block.kind == "heading"), ""), blocks)
+    hidden = "<!--" in text and any("<!--" in node.content for node in tree.walk() if node.type.startswith("html"))
+    return Reading(first_heading(blocks), blocks, notes=("Hidden text was left out: comments.",) if hidden else ())
 
 
-def read_text(path: Path) -> Reading:
+def read_text(text: str, name: str) -> Reading:
     """Plain text: paragraphs stand between empty lines; a short line in capitals or underlined is a heading."""
-    paragraphs = re.split(r"\n\s*\n", decode(path.read_bytes(), path.name).replace("\r\n", "\n"))
-    blocks = tuple(_paragraph(paragraph.strip()) for paragraph in paragraphs if paragraph.strip())
-    title = blocks[0].text if blocks and blocks[0].kind == "heading" else ""
-    return Reading(title, blocks)
+    paragraphs = re.split(r"\n\s*\n", text)
+    blocks = tuple(
+        block for paragraph in paragraphs if paragraph.strip() for block in _paragraph(paragraph.strip("\n"))
+    )
+    return Reading(blocks[0].text if blocks and blocks[0].kind == "heading" else "", blocks)
 
 
-def _paragraph(text: str) -> Block:
-    lines = text.splitlines()
-    underlined = len(lines) == 2 and re.fullmatch(r"[=\-~]{3,}", lines[1].strip())
-    if len(lines[0]) <= LONGEST_HEADING and (underlined or (len(lines) == 1 and lines[0].isupper())):
-        return Block("heading", lines[0].capitalize() if lines[0].isupper() else lines[0], level=2)
-    return Block("text", _unwrapped(lines))
+def _paragraph(text: str) -> Iterator[Block]:
+    lines = [line.rstrip() for line in text.splitlines()]
+    if len(lines) > 2 and UNDERLINE.fullmatch(lines[0]) and lines[0] == lines[2]:
+        lines = lines[1:]
+    alone = len(lines) == 1 and lines[0].isupper()
+    underlined = len(lines) > 1 and UNDERLINE.fullmatch(lines[1]) and len(lines[1]) >= len(lines[0].strip()) - 2
+    if len(lines[0]) <= LONGEST_HEADING and (alone or underlined):
+        title = lines[0].strip()
+        yield Block("heading", title.capitalize() if title.isupper() and len(title) > 5 else title, level=2)
+        lines = lines[2:]
+    if lines:
+        yield Block("text", _unwrapped(lines))
 
 
 def _unwrapped(lines: list[str]) -> str:
     """Lines joined where a sentence goes on; list items and short lines stay apart."""
-    text = lines[0]
+    pieces = [lines[0].strip()]
     for before, line in itertools.pairwise(lines):
         goes_on = len(before) > LONGEST_HEADING * 0.6 and not re.match(r"\s*([-*•]|\d+[.)])\s", line)
-        text += (" " if goes_on else "\n") + line.strip()
-    return text
+        pieces += [" " if goes_on else "\n", line.strip()]
+    return "".join(pieces)
 
 
 def _blocks(node: SyntaxTreeNode) -> Iterator[Block]:
@@ -75,6 +66,8 @@ def _blocks(node: SyntaxTreeNode) -> Iterator[Block]:
             yield from rows(header, body)
         elif child.type in ("paragraph", "fence", "code_block"):
             yield Block("text", _plain(child))
+        elif child.type == "html_block":
+            yield Block("text", re.sub(r"<!--.*?-->|<[^>]*>", " ", child.content, flags=re.DOTALL).strip())
         else:
             yield from _blocks(child)
 
@@ -85,4 +78,4 @@ def _plain(node: SyntaxTreeNode) -> str:
         return node.content
     if node.type in ("softbreak", "hardbreak"):
         return " "
-    return "" if node.type == "image" else "".join(_plain(child) for child in node.children)
+    return "" if node.type in ("image", "html_inline") else "".join(_plain(child) for child in node.children)

@@ -8,7 +8,7 @@ from bot import documents, feedback
 from bot.desk import Desk
 from bot.inbox import SAMPLE_FOLDER
 from bot.records import Passage, Question
-from ingest import watch
+from ingest import folder
 from ingest.questions import load_questions
 
 FOLDER = Path(__file__).parent
@@ -28,11 +28,7 @@ def questions() -> list[Question]:
 def install(desk: Desk) -> bool:
     """Load the sample company if nothing was ever dropped here; return whether it was loaded."""
     inbox = desk.settings.inbox_dir
-    if (
-        any(watch.documents_in(inbox))
-        or documents.listing(desk.database)
-        or documents.listing(desk.database, removed=True)
-    ):
+    if any(folder.documents_in(inbox)) or documents.any_ever(desk.database):
         return False
     shutil.copytree(FOLDER / "documents", inbox / SAMPLE_FOLDER, dirs_exist_ok=True)
     add_rewrites(desk)

@@ -7,9 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bot import db, feedback, model
-from bot.desk import Desk
-from bot.knowledge import Knowledge
+from bot import feedback
+from bot.desk import open_desk
 from bot.settings import Settings, load_settings
 from ingest import sample
 from workers.style.curate import curate, split
@@ -32,9 +31,7 @@ def main() -> None:
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Train in the settings' data folder and return what `meta.json` says."""
-    embeddings = model.embeddings(settings)  # only named here: one short passage needs no choice of excerpts
-    desk = Desk(settings, db.connect(settings.database), embeddings, Knowledge(settings.chroma_url, "none", embeddings))
-    db.migrate(desk.database)
+    desk = open_desk(settings)
     sample.add_rewrites(desk)
     learned, held_out = split(curate(feedback.trainable(desk.database)).kept)
     learn, examine = ([lesson(desk, row) for row in part] for part in (learned, held_out))

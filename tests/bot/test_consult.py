@@ -88,7 +88,7 @@ def test_without_the_search_index_nothing_ungrounded_is_said(library: Desk) -> N
 
 def test_without_the_model_there_is_one_sentence(library: Desk) -> None:
     settings = library.settings.model_copy(update={"model_url": "http://127.0.0.1:9"})
-    lost = replace(open_desk(settings), database=library.database, knowledge=library.knowledge)
+    lost = replace(open_desk(settings), database=library.database)
     with pytest.raises(ModelUnavailable, match="does not answer"):
         consult.ask(lost, "How long is a gift card valid?")
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import db, documents, jobs, lexical
-from bot.records import Chunk
+from bot import db, documents, indexes, jobs, ledger, lexical
+from bot.records import Chunk, Indexed, Sighting
+from bot.settings import load_settings
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 FOUND = shutil.which("initdb") or (str(PROGRAMS[-1]) if PROGRAMS else None)
@@ -39,6 +40,7 @@ def postgresql() -> Iterator[sa.Engine]:
         engine = db.connect(f"postgresql+psycopg://frontdesk@127.0.0.1:{port}/postgres")
         try:
             db.migrate(engine)
+            indexes.ensure(engine, load_settings())
             yield engine
         finally:
             engine.dispose()
@@ -48,27 +50,25 @@ def postgresql() -> Iterator[sa.Engine]:
 
 
 def test_a_document_is_found_by_its_words_only_while_it_is_active(postgresql: sa.Engine) -> None:
-    job_id = documents.observe(postgresql, "ferries.md", "digest", 10, 0.0)
-    assert job_id is not None
-    job = jobs.claim(postgresql, job_id)
-    assert job
+    assert ledger.observe(postgresql, [Sighting("ferries.md", "digest", 10, 0.0)]) == {jobs.FAST}
+    (job,) = jobs.claim(postgresql, jobs.FAST)
     version_id = int(job.subject)
     chunk = Chunk(f"v{version_id}-0", version_id, 0, "Ferries", None, "The ferry leaves the north pier at 7:45.")
-    documents.store(postgresql, version_id, [chunk])
+    ledger.store(postgresql, [chunk])
     assert lexical.search(postgresql, "When does the ferry leave?", 5) == []
-    assert documents.activate(postgresql, job, version_id, "Ferries", None, [chunk])
+    assert ledger.activate(postgresql, [Indexed(job, "Ferries", None, 1, (), {})]) == []
     assert [found for found, _ in lexical.search(postgresql, "When do ferries leave?", 5)] == [chunk.chunk_id]
     assert lexical.frequencies(postgresql, ["ferry", "train"]) == ({"ferry": 1, "train": 0}, 1)
-    documents.tombstone(postgresql, "ferries.md")
+    ledger.tombstone(postgresql, ["ferries.md"])
     assert lexical.search(postgresql, "When do ferries leave?", 5) == []
     assert documents.stale_versions(postgresql) == [version_id]
-    documents.erase(postgresql, version_id)
+    ledger.erase(postgresql, [version_id])
     assert documents.chunks_of(postgresql, version_id) == []
 
 
 def test_leases_are_kept_by_its_clock(postgresql: sa.Engine) -> None:
     with db.writing(postgresql) as connection:
-        job_id = jobs.enqueue(connection, "train", "rows")
-    assert jobs.claim(postgresql, job_id) is not None
-    assert jobs.claim(postgresql, job_id) is None
+        jobs.enqueue(connection, "train", "rows", jobs.GPU)
+    assert len(jobs.claim(postgresql, jobs.GPU)) == 1
+    assert jobs.claim(postgresql, jobs.GPU) == []
     assert jobs.overdue(postgresql) == []

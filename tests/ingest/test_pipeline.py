@@ -1,19 +1,25 @@
 """A file's way in and a document's way out, on the real Chroma and the real embedding model."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
-from bot import db, documents, jobs, lexical, retrieve
+from bot import db, documents, jobs, ledger, lexical, retrieve
 from bot.desk import Desk, open_desk
+from bot.knowledge import Collections
 from bot.records import Job
-from ingest import pipeline, reconcile, watch
+from ingest import erasure, pipeline, reconcile, watch
 from workers import running
 
 FERRY = "# Ferries\n\nThe ferry to Quill Island leaves at 7:45 from the north pier.\n"
+
+
+FUNCTIONS = {"ingest": pipeline.ingest, "forget": pipeline.forget}
 
 
 def drop(desk: Desk, name: str, text: str) -> Path:
@@ -25,10 +31,10 @@ def drop(desk: Desk, name: str, text: str) -> Path:
 
 def work_off(desk: Desk) -> None:
     """Do every waiting job, as the workers would."""
-    functions = {"ingest": pipeline.ingest, "forget": pipeline.forget}
-    query = sa.select(db.jobs.c.job_id, db.jobs.c.kind).where(db.jobs.c.state == "queued")
-    for job_id, kind in db.rows(desk.database, query):
-        running.work(job_id, functions[kind], desk)
+    for lane in (jobs.FAST, jobs.BULK):
+        waiting = jobs.count_by_state(desk.database).get("queued", 0)
+        for _ in range(waiting):
+            running.work(lane, FUNCTIONS, desk)
 
 
 def found(desk: Desk, question: str) -> str:
@@ -91,16 +97,14 @@ def test_a_deletion_wins_over_an_ingest_in_flight(desk: Desk, ferry: Path) -> No
     place = drop(desk, "tides.md", "# Tides\n\nHigh tide at Quill Island is at noon.\n")
     watch.rescan(desk)
 
-    def deleted_meanwhile(at: Desk, job: Job) -> None:
+    def embedding(texts: list[str]) -> list[list[float]]:  # deleted when it was read, but not yet visible
         place.unlink()
-        documents.tombstone(at.database, "tides.md")
-        at.settings.inbox_dir.joinpath("tides.md").write_text("# Tides\n\nHigh tide is at noon.\n")
-        pipeline.ingest(at, job)
+        ledger.tombstone(desk.database, ["tides.md"])
+        return desk.embeddings.embed_documents(texts)
 
-    (job,) = [
-        row.job_id for row in db.rows(desk.database, sa.select(db.jobs.c.job_id).where(db.jobs.c.state == "queued"))
-    ]
-    running.work(job, deleted_meanwhile, desk)
+    slow = SimpleNamespace(embed_documents=embedding, embed_query=desk.embeddings.embed_query)
+    late = replace(desk, collections=Collections(desk.settings.chroma_url, lambda _: slow))
+    running.work(jobs.FAST, FUNCTIONS, late)
     assert "tide" not in found(desk, "high tide at Quill Island")
     work_off(desk)
     assert "tide" not in " ".join(desk.knowledge.every_id()) and len(desk.knowledge.every_id()) == 1
@@ -121,20 +125,21 @@ def test_a_file_that_was_mended_is_tried_again(desk: Desk) -> None:
     watch.rescan(desk)
     work_off(desk)
     place.write_text(FERRY)
-    documents.requeue(desk.database, "late.md")
+    ledger.requeue(desk.database, "late.md")
     work_off(desk)
     assert "7:45" in found(desk, "ferry")
 
 
 def test_a_failure_nobody_foresaw_still_ends_the_job_with_a_sentence(desk: Desk, ferry: Path) -> None:
-    job_id = documents.requeue(desk.database, "ferries.md")
+    ledger.requeue(desk.database, "ferries.md")
 
-    def broken(_: Desk, __: Job) -> None:
+    def broken(_: Desk, __: Sequence[Job]) -> None:
         raise ZeroDivisionError("division by zero")
 
-    running.work(job_id, broken, desk)
-    job = jobs.find(desk.database, job_id)
-    assert job and job.state == "failed" and "ZeroDivisionError" in str(job.error) and "\n" not in str(job.error)
+    running.work(jobs.FAST, {"ingest": broken}, desk)
+    document = documents.find(desk.database, "ferries.md")
+    assert document.state == "failed"
+    assert "ZeroDivisionError" in str(document.error) and "\n" not in str(document.error)
 
 
 def test_work_waits_while_the_search_index_is_down(desk: Desk, ferry: Path) -> None:
@@ -182,12 +187,11 @@ def test_verify_finds_what_differs_and_repair_mends_it(desk: Desk, ferry: Path) 
 def test_a_crash_between_switch_and_clean_up_leaves_nothing_visible(desk: Desk, ferry: Path) -> None:
     ferry.write_text(FERRY.replace("7:45", "8:15"))
     watch.rescan(desk)
-    with db.writing(desk.database) as connection:  # the old version's chunks as a crash would leave them
-        old = connection.execute(sa.select(db.chunks.c.version_id)).scalar_one()
+    old = documents.chunks_of(desk.database, 1)
     work_off(desk)
-    documents.store(desk.database, old, documents.chunks_of(desk.database, old))
+    ledger.store(desk.database, old)  # the old version's chunks as a crash would leave them
     assert "7:45" not in found(desk, "ferry 7:45")
-    pipeline.erase_stale(desk)
+    erasure.erase_stale(desk)
     assert documents.stale_versions(desk.database) == []
 
 

@@ -5,8 +5,8 @@ import hashlib
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from bot import conversations, db, documents, jobs
-from bot.records import Answer, Chunk, Citation, Passage, Timings
+from bot import conversations, db, jobs, ledger
+from bot.records import Answer, Chunk, Citation, Indexed, Passage, Sighting, Timings
 
 TOKEN = "c" * 43
 CUSTOMER = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -31,22 +31,18 @@ def stranger_page(name: str) -> AppTest:
 
 def index(engine: sa.Engine, path: str = "returns.md", title: str = "Returns", text: str = TEXT) -> Passage:
     """A document that answers, made of one piece."""
-    job_id = documents.observe(engine, path, hashlib.sha256(text.encode()).hexdigest(), len(text), 0.0)
-    assert job_id is not None
-    job = jobs.claim(engine, job_id)
-    assert job is not None
-    chunk = Chunk(f"{path}-0", int(job.subject), 0, "Refunds", 2, text)
-    documents.store(engine, chunk.version_id, [chunk])
-    documents.activate(engine, job, chunk.version_id, title, 3, [chunk])
+    ledger.observe(engine, [Sighting(path, hashlib.sha256(text.encode()).hexdigest(), len(text), 0.0)])
+    (job,) = jobs.claim(engine, jobs.FAST)
+    chunk = Chunk(f"{path}-0", int(job.subject), 0, "Refunds", 2, text, title)
+    ledger.store(engine, [chunk])
+    ledger.activate(engine, [Indexed(job, title, 3, 1, (), {"read": 5.0})])
     return Passage(chunk.chunk_id, chunk.version_id, path, title, "Refunds", 2, text, 1.0)
 
 
 def fail(engine: sa.Engine, path: str, error: str) -> None:
     """A document that could not be read."""
-    job_id = documents.observe(engine, path, "digest", 1, 0.0)
-    assert job_id is not None
-    job = jobs.claim(engine, job_id)
-    assert job is not None
+    ledger.observe(engine, [Sighting(path, "digest", 1, 0.0)])
+    (job,) = jobs.claim(engine, jobs.FAST)
     with db.writing(engine) as connection:
         jobs.finish(connection, job, "failed", error)
 

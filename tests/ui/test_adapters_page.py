@@ -93,9 +93,8 @@ def test_training_is_asked_for_once_and_shows_how_far_it_is(
 
 def test_a_failed_training_says_why(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
     with db.writing(engine) as connection:
-        job_id = jobs.enqueue(connection, "train", "rows")
-    job = jobs.claim(engine, job_id)
-    assert job
+        jobs.enqueue(connection, "train", "rows", jobs.GPU)
+    (job,) = jobs.claim(engine, jobs.GPU)
     with db.writing(engine) as connection:
         jobs.finish(connection, job, "failed", "There are 2 rows, and 4 are needed.")
     assert "There are 2 rows" in staff_page("adapters").run().error[0].value

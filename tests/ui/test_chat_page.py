@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from given_pages import CUSTOMER, answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
-from bot import conversations, documents, feedback
+from bot import conversations, feedback, ledger
 from bot.desk import Desk
 from bot.errors import ModelBusy, ModelUnavailable
 from bot.records import Answer, Found, Passage, Sentence, Turn
@@ -169,7 +169,7 @@ def test_an_answer_that_is_not_in_the_documents_looks_different(engine: sa.Engin
 
 def test_a_removed_document_is_not_quoted_any_more(engine: sa.Engine, customer_page: AppTest) -> None:
     told(engine, answer(index(engine)))
-    documents.tombstone(engine, "returns.md")
+    ledger.tombstone(engine, ["returns.md"])
     customer_page.run()
     assert "Anything unused" not in shown(customer_page)
     assert "removed since" in " ".join(caption.value for caption in customer_page.caption)

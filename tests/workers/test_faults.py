@@ -20,7 +20,7 @@ PROCESSES = {
     "broker": "redis-server",
     "vectors": "chroma",
     "model": "bot.serving.api",
-    "ingest worker": "-Q ingest",
+    "fast worker": "-Q fast",
     "beat": "workers.app beat",
     "watcher": "ingest.watch",
     "ui": "streamlit",

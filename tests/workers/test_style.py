@@ -20,10 +20,10 @@ from langchain_core.embeddings import Embeddings
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from bot import adapters, consult, db, feedback, ground, jobs, training
+from bot import adapters, consult, db, feedback, ground, indexes, jobs, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
-from bot.knowledge import Knowledge
+from bot.knowledge import Collections
 from bot.lexical import stems
 from bot.quality.answers import AnswerReport
 from bot.records import Adapter, Answer, Feedback, Job, Question, Timings
@@ -135,8 +135,8 @@ def settings(tmp_path: Path, tiny_model: Path, server: Any) -> Settings:
 def desk(settings: Settings) -> Iterator[Desk]:
     engine = db.connect(settings.database)
     db.migrate(engine)
-    words = WordsInABag()
-    yield Desk(settings, engine, words, Knowledge(settings.chroma_url, settings.collection, words))
+    indexes.ensure(engine, settings)
+    yield Desk(settings, engine, Collections(settings.chroma_url, lambda _: WordsInABag()))
     engine.dispose()
 
 
@@ -184,8 +184,8 @@ def examined_as(before: AnswerReport, after: AnswerReport) -> Callable[..., Abst
 
 def started(desk: Desk) -> Job:
     with db.writing(desk.database) as connection:
-        job_id = jobs.enqueue(connection, "train", "a test")
-    job = jobs.claim(desk.database, job_id)
+        jobs.enqueue(connection, "train", "a test", jobs.GPU)
+    (job,) = jobs.claim(desk.database, jobs.GPU)
     assert job is not None
     return job
 
@@ -391,7 +391,7 @@ def test_a_run_that_was_taken_over_publishes_nothing(desk: Desk, server: Any, ap
     @contextmanager
     def examine(_: Desk, voices: Any, questions: Sequence[Question], __: Tell) -> Iterator[Ask]:
         with db.writing(desk.database) as connection:  # somebody asks for the same work again
-            jobs.enqueue(connection, "train", "a test")
+            jobs.enqueue(connection, "train", "a test", jobs.GPU)
         yield lambda _: report_of(answers=tuple(map(answer_of, questions)))
 
     with pytest.raises(LeaseLost):

@@ -1,0 +1,66 @@
+"""What keeps a reader from doing harm: limits on memory, time and files, and no network (Linux: seccomp-bpf).
+
+Knows nothing of readers. The filter's few instructions are BPF as seccomp(2) describes it.
+"""
+
+import ctypes
+import platform
+import resource
+import struct
+
+# kreuzberg, the hungriest library, starts at 460 MB of address space (its threads' stacks and memory pools) and read
+# every file tried within 700 MB; a bomb stops at the rest.
+MEMORY_BYTES = 1024**3
+CPU_SECONDS = 60
+WRITTEN_BYTES = 200_000_000
+
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+# (audit number of the machine, number of socket(2) on it); io_uring could open sockets too and is 425 on all.
+MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+IO_URING_SETUP, X32_CALLS, AF_UNIX, EPERM = 425, 0x40000000, 1, 1
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | EPERM, 0x80000000
+# Where `struct seccomp_data` holds the call's number, its machine, and the low half of its first argument.
+NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
+
+
+def limit() -> None:
+    """Set the limits of one read on this process and on all that it starts."""
+    for kind, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_FSIZE, WRITTEN_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))  # SIGXCPU first, which tells why
+
+
+def without_network() -> str:
+    """Take the network from this process and all that it starts, for good. Where this machine or its kernel cannot,
+    the sentence that says so is returned, else an empty one."""
+    audit, socket = MACHINES.get(platform.machine(), (0, 0))
+    if not audit:
+        return f"Readers keep the network: there is no filter for '{platform.machine()}'."
+    # (operation, jump if true, jump if false, operand), each jump over so many of the lines below.
+    lines = [
+        (LOAD, 0, 0, MACHINE),
+        (EQUAL, 1, 0, audit),
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 4, 0, X32_CALLS),
+        (EQUAL, 3, 0, IO_URING_SETUP),
+        (EQUAL, 0, 3, socket),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (EQUAL, 1, 0, AF_UNIX),
+        (RETURN, 0, 0, REFUSE),
+        (RETURN, 0, 0, ALLOW),
+    ]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    header = ctypes.create_string_buffer(struct.pack("HP", len(lines), ctypes.addressof(program)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if (
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+        and libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header) == 0
+    ):
+        return ""
+    return f"Readers keep the network: the kernel refused the filter (error {ctypes.get_errno()})."

@@ -1,0 +1,102 @@
+"""What the benchmarks of ingest measure beside the work itself: the time of a search, the memory of processes."""
+
+import math
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import cycle
+
+import psutil
+
+from bot import retrieve
+from bot.desk import Desk
+from bot.errors import FrontdeskError
+from bot.records import Question
+from tests.full_stack import Stack
+from workers import supervise
+
+ASK_EVERY_SECONDS, WEIGH_EVERY_SECONDS = 0.2, 2
+WEIGHED = ("ingest", "model", "embed")  # one of these is in the name of every ingest worker and model server
+
+
+@contextmanager
+def asking(desk: Desk, asked: Sequence[Question]) -> Iterator[list[float]]:
+    """Search about five times a second beside the block; milliseconds each, endless where a search failed."""
+    times: list[float] = []
+    waiting = cycle(asked)
+
+    def ask() -> None:
+        begun, failed = time.perf_counter(), True
+        with suppress(FrontdeskError):
+            retrieve.search(desk, next(waiting).text, 5)
+            failed = False
+        times.append(math.inf if failed else 1000 * (time.perf_counter() - begun))
+
+    with _repeating(ask, ASK_EVERY_SECONDS):
+        yield times
+
+
+@contextmanager
+def weighed(stack: Stack) -> Iterator[dict[str, int]]:
+    """Peak resident bytes of the ingest workers and model servers, each with its children, during the block."""
+    peaks: dict[str, int] = {}
+
+    def weigh() -> None:
+        for name, state in supervise.states(stack.desk.settings.data_dir).items():
+            if state.running and any(word in name for word in WEIGHED):
+                peaks[name] = max(peaks.get(name, 0), _resident_bytes(state.pid))
+
+    with _repeating(weigh, WEIGH_EVERY_SECONDS):
+        yield peaks
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, smallest and largest."""
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def spread_ms(times: Sequence[float]) -> str:
+    """Median, 95th percentile and longest of some times."""
+    shown = ", ".join(f"p{of_hundred} {percentile(times, of_hundred):.0f} ms" for of_hundred in (50, 95))
+    return f"{shown}, max {max(times):.0f} ms, of {len(times)}"
+
+
+def percentile(values: Sequence[float], of_hundred: int) -> float:
+    """The nearest rank: a value that was seen, so that an endless one does no harm."""
+    return sorted(values)[math.ceil(len(values) * of_hundred / 100) - 1]
+
+
+def tell(text: str) -> None:
+    """Print a line of progress."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+@contextmanager
+def _repeating(action: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Begin something every so many seconds on a thread while the block runs."""
+    stop = threading.Event()
+
+    def run() -> None:
+        due = time.perf_counter() + seconds
+        while not stop.wait(max(0.0, due - time.perf_counter())):
+            due = time.perf_counter() + seconds  # what took longer than that is followed at once, not made up for
+            action()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _resident_bytes(pid: int) -> int:
+    total = 0
+    with suppress(psutil.NoSuchProcess):  # it ended while we looked
+        process = psutil.Process(pid)
+        for one in [process, *process.children(recursive=True)]:
+            total += one.memory_info().rss
+    return total
