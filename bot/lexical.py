@@ -67,7 +67,7 @@ def index(connection: sa.Connection, version_ids: Iterable[int]) -> None:
     """Make versions' chunks findable by their words. PostgreSQL does it by itself, from the chunk table."""
     if connection.dialect.name == "sqlite":
         copy = "SELECT number, trim(title || ' ' || heading), text FROM chunks WHERE version_id = :version_id"
-        insert = sa.text(f"INSERT INTO chunk_words (rowid, heading, text) {copy}")
+        insert = sa.text(f"INSERT OR REPLACE INTO chunk_words (rowid, heading, text) {copy}")
         for version_id in version_ids:
             connection.execute(insert, {"version_id": version_id})
 
@@ -87,6 +87,24 @@ def missing(engine: sa.Engine) -> set[str]:
     query = "SELECT chunk_id FROM chunks WHERE number NOT IN (SELECT rowid FROM chunk_words)"
     with db.reading(engine) as connection:
         return {row.chunk_id for row in connection.execute(sa.text(query))}
+
+
+def strange(engine: sa.Engine) -> list[int]:
+    """The numbers in the index that no chunk has."""
+    if engine.dialect.name != "sqlite":
+        return []
+    query = "SELECT rowid FROM chunk_words WHERE rowid NOT IN (SELECT number FROM chunks)"
+    with db.reading(engine) as connection:
+        return [row.rowid for row in connection.execute(sa.text(query))]
+
+
+def strike(engine: sa.Engine, numbers: Sequence[int]) -> None:
+    """Delete what the index holds under these numbers."""
+    if numbers:
+        with db.writing(engine) as connection:
+            connection.execute(
+                sa.text("DELETE FROM chunk_words WHERE rowid = :number"), [{"number": n} for n in numbers]
+            )
 
 
 def search(engine: sa.Engine, query: str, k: int, collection: str = "") -> list[tuple[str, float]]:

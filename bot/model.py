@@ -17,7 +17,7 @@ from bot.errors import AdapterRefused, ModelBusy, ModelUnavailable
 from bot.records import Adapter
 from bot.settings import Settings
 
-EMBEDDING_BATCH = 64
+EMBEDDING_BATCH = 128  # texts a request: 128 chunks are some 150 KB; our server takes 256 texts and 1 MB
 ADAPTER_TIMEOUT_SECONDS = 60
 
 

@@ -31,6 +31,7 @@ class Differences:
     without_vector: list[str] = field(default_factory=list)
     vector_without_chunk: list[str] = field(default_factory=list)
     without_words: list[str] = field(default_factory=list)
+    words_without_chunk: list[int] = field(default_factory=list)
     unsearchable: list[str] = field(default_factory=list)
     stale_versions: list[int] = field(default_factory=list)
     not_proven_gone: list[str] = field(default_factory=list)
@@ -57,6 +58,7 @@ def verify(desk: Desk) -> Differences:
         without_vector=vectors.missing,
         vector_without_chunk=vectors.strange,
         without_words=sorted(lexical.missing(database)),
+        words_without_chunk=lexical.strange(database),
         unsearchable=vectors.broken,
         stale_versions=documents.stale_versions(database),
         not_proven_gone=[f"{path}: {found}" for path, found in documents.unproven(database)],
@@ -72,6 +74,7 @@ def repair(desk: Desk) -> Differences:
             desk.collections.of(index).drop()  # it is filled again below
     renewal.drop_retired(desk)
     found = verify(desk)
+    lexical.strike(desk.database, found.words_without_chunk)
     _restore(desk, [*found.without_vector, *found.without_words])
     for index in _open(desk):
         desk.collections.of(index).forget(found.vector_without_chunk)

@@ -3,7 +3,7 @@ which answers until the new one is whole. Then one transaction switches, and the
 
 import sqlalchemy as sa
 
-from bot import bell, db, indexes, jobs, ledger
+from bot import bell, db, documents, indexes, jobs, ledger
 from bot.desk import Desk
 from bot.errors import SearchUnavailable
 from bot.log import get_log

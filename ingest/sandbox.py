@@ -109,7 +109,7 @@ class Nursery:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ingest.sandbox"],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[1],
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
@@ -159,6 +159,7 @@ def main() -> None:
         print(warning, file=sys.stderr)
     from ingest import readers  # after the filter, so that it holds for what the readers load
 
+    readers.warm_up()
     gc.collect()
     gc.freeze()  # so that a fork's collector does not touch, and thereby copy, the pages it shares
     while True:
@@ -181,9 +182,9 @@ def _outcome(child: int, patience: float, line: socket.socket) -> int | str:
     with contextlib.suppress(OSError):  # the child does this too; whoever comes first
         os.setpgid(child, child)
     watched = os.pidfd_open(child)
-    ended, _, _ = select.select([watched, line], [], [], patience)
+    ended, _, _ = select.select([watched, line.fileno()], [], [], patience)
     os.close(watched)
-    if line in ended:
+    if line.fileno() in ended:
         os.killpg(child, signal.SIGKILL)
         sys.exit()
     os.killpg(child, signal.SIGKILL)  # not waited for yet, so its number is still its own

@@ -5,15 +5,15 @@ Here requests are only translated; the work is done by the engine and the embedd
 
 import argparse
 import base64
-import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import torch
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
@@ -22,9 +22,10 @@ from transformers.utils.logging import disable_progress_bar
 from bot.errors import FrontdeskError
 from bot.log import set_up_logging
 from bot.serving.chat import Chat
-from bot.serving.embeddings import Embedder
+from bot.serving.embeddings import BACKGROUND, Embedder
 from bot.serving.engine import Engine
 from bot.serving.gate import Gate
+from bot.serving.lanes import cores
 from bot.serving.metrics import Metrics
 from bot.serving.problems import answer_problems
 from bot.serving.refusals import UnknownModel
@@ -32,15 +33,18 @@ from bot.serving.weights import locate
 from bot.serving.wire import ChatBody, EmbeddingsBody, Json, LoadAdapterBody, UnloadAdapterBody, model_card
 from bot.settings import Settings, load_settings
 
-MOST_THREADS = 16  # a small model gains nothing from more
 
-
-def create_app(engine: Engine, embedder: Embedder, api_key: str) -> ASGIApp:
-    """The server as an ASGI application."""
+def create_app(engine: Engine, embedders: Mapping[str, Embedder], api_key: str) -> ASGIApp:
+    """The server as an ASGI application; the embedding models by the names under which they are asked for."""
     metrics = Metrics(engine)
     app = FastAPI(title="Frontdesk model server", openapi_url=None)
     answer_problems(app)
-    routes = [_chat_route(engine, metrics), _models_routes(engine), _embeddings_route(embedder), _watch_routes(metrics)]
+    routes = [
+        _chat_route(engine, metrics),
+        _models_routes(engine),
+        _embeddings_route(embedders),
+        _watch_routes(metrics),
+    ]
     for router in routes:
         app.include_router(router)
     paths = {getattr(route, "path", "") for router in routes for route in router.routes}
@@ -80,14 +84,15 @@ def _models_routes(engine: Engine) -> APIRouter:
     return router
 
 
-def _embeddings_route(embedder: Embedder) -> APIRouter:
+def _embeddings_route(embedders: Mapping[str, Embedder]) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/embeddings")
-    async def embeddings(body: EmbeddingsBody) -> Json:
-        if body.model != embedder.name:
-            raise UnknownModel(f"The embedding model '{body.model}' does not exist; this server has '{embedder.name}'.")
-        found = await embedder.embed_soon(body.texts)
+    async def embeddings(body: EmbeddingsBody, x_frontdesk_priority: Annotated[str, Header()] = "") -> Json:
+        if body.model not in embedders:
+            names = ", ".join(f"'{name}'" for name in embedders)
+            raise UnknownModel(f"The embedding model '{body.model}' does not exist; this server has {names}.")
+        found = await embedders[body.model].embed_soon(body.texts, x_frontdesk_priority == BACKGROUND)
         whole = body.encoding_format == "float"
         data = [
             {
@@ -98,7 +103,7 @@ def _embeddings_route(embedder: Embedder) -> APIRouter:
             for index, vector in enumerate(found.vectors)
         ]
         counts = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
-        return {"object": "list", "data": data, "model": embedder.name, "usage": counts}
+        return {"object": "list", "data": data, "model": body.model, "usage": counts}
 
     return router
 
@@ -117,13 +122,20 @@ def _watch_routes(metrics: Metrics) -> APIRouter:
     return router
 
 
+def embedding_models(settings: Settings) -> list[str]:
+    """The names of the embedding models to serve."""
+    return [settings.embedding_model]
+
+
 def serve(settings: Settings, host: str, port: int) -> None:
-    """Load both models and answer until stopped; the port opens when everything is ready."""
+    """Load all models and answer until stopped; the port opens when everything is ready."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
-    torch.set_num_threads(min(len(os.sched_getaffinity(0)), MOST_THREADS))
+    torch.set_num_threads(cores())
     engine = Engine.load(settings.model, locate(settings.model, settings))
-    embedder = Embedder.load(settings.embedding_model, locate(settings.embedding_model, settings))
-    app = create_app(engine, embedder, settings.model_api_key.get_secret_value())
+    embedders = {
+        name: Embedder.load(name, locate(name, settings), settings.models) for name in embedding_models(settings)
+    }
+    app = create_app(engine, embedders, settings.model_api_key.get_secret_value())
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
 
 

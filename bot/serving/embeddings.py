@@ -1,53 +1,50 @@
-"""The embedding model: unit vectors of texts. It has a thread of its own and never waits for the chat model."""
+"""An embedding model at work: what people wait for in one lane, bulk work in another; the chat model stops neither."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from sentence_transformers import SentenceTransformer
 
-BATCH_TEXTS = 32
+from bot.log import get_log
+from bot.serving.encoders import Embedded, Encoder, choose
+from bot.serving.lanes import Lane
 
-Vectors = npt.NDArray[np.float32]
-
-
-class Embedded(NamedTuple):
-    """Vectors of shape (texts, dimensions), each of length 1, and how many tokens were read."""
-
-    vectors: Vectors
-    tokens: int
+BACKGROUND = "background"  # the value of the header X-Frontdesk-Priority that asks for that lane
 
 
 class Embedder:
-    """Embeds texts, one batch of requests after the other."""
+    """Embeds texts under a model's name. Any thread may call it."""
 
-    def __init__(self, model: SentenceTransformer, name: str) -> None:
+    def __init__(self, encoder: Encoder, name: str) -> None:
         self.name = name
-        self._model = model
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embeddings")
+        self._encoder = encoder
+        self._interactive = Lane("embeddings", encoder.threads, background=False)
+        self._background = Lane("embeddings-background", encoder.threads, background=True)
 
     @classmethod
-    def load(cls, name: str, folder: Path) -> "Embedder":
-        """Read the weights and embed one text, so that the first request is as fast as the others."""
-        embedder = cls(SentenceTransformer(str(folder), trust_remote_code=False), name)
-        embedder.embed(["warm-up"])
+    def load(cls, name: str, folder: Path, models: Path) -> "Embedder":
+        """Read the weights in `folder`, or what was made of them in `models`; the first request is as fast as any."""
+        embedder = cls(choose(name, folder, models, get_log(__name__).info), name)
+        for background in (False, True):
+            embedder.embed(["warm-up"], background)
         return embedder
 
-    def embed(self, texts: list[str]) -> Embedded:
+    def embed(self, texts: list[str], background: bool = False) -> Embedded:
         """Unit vectors in the order of the texts; longer texts are cut to the model's window."""
-        # sentence-transformers sorts by length itself, so that a batch pads little
-        vectors = self._model.encode(
-            texts, batch_size=BATCH_TEXTS, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-        )
-        return Embedded(np.asarray(vectors, dtype=np.float32), self._count(texts))
+        return _together([future.result() for future in self._submit(texts, background)])
 
-    async def embed_soon(self, texts: list[str]) -> Embedded:
-        """`embed` on the embedder's own thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.embed, texts)
+    async def embed_soon(self, texts: list[str], background: bool = False) -> Embedded:
+        """`embed` without holding up the event loop."""
+        futures = self._submit(texts, background)
+        return _together(await asyncio.gather(*map(asyncio.wrap_future, futures)))
 
-    def _count(self, texts: list[str]) -> int:
-        tokenizer = self._model.tokenizer
-        return sum(len(ids) for ids in tokenizer(texts, truncation=True)["input_ids"])
+    def _submit(self, texts: list[str], background: bool) -> list[Future[Embedded]]:
+        # small pieces, so that all the lane's threads have work and memory stays small
+        size = self._encoder.texts_a_call
+        pieces = [texts[start : start + size] for start in range(0, len(texts), size)]
+        return (self._background if background else self._interactive).submit(self._encoder.encode, pieces)
+
+
+def _together(parts: list[Embedded]) -> Embedded:
+    return Embedded(np.concatenate([part.vectors for part in parts]), sum(part.tokens for part in parts))

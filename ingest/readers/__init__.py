@@ -62,6 +62,22 @@ TEXTUAL: dict[str, Callable[[str, str], Reading | Parcel]] = {
 }
 
 
+WARMING = {
+    "a.txt": b"Hours\n=====\n\nWe open at nine.",
+    "a.md": b"# Hours\n\nWe open at nine.",
+    "a.html": b"<html><body><h1>Hours</h1><p>We open at nine.</p></body></html>",
+    "a.csv": b"Day,Opens\nMonday,9\n",
+    "a.json": b'[{"day": "Monday"}]',
+    "a.eml": b"From: a\nTo: b\nSubject: Hours\n\nWe open at nine.",
+}
+
+
+def warm_up() -> None:
+    """Compile the patterns of the commonest kinds, so that what forks from this process need not."""
+    for name, content in WARMING.items():
+        read_content(content, name)
+
+
 def read(path: Path) -> Reading:
     """Read a file of any supported kind. Raises `UnreadableDocument` with one sentence for the content owner."""
     _, reading = read_content(path.read_bytes(), hidden.visible(path.name))
@@ -138,7 +154,7 @@ def _deeper(block: Block) -> Block:
 
 
 def _nothing(name: str, kind: str, reading: Reading) -> str:
-    if kind in ("pdf", "image"):
+    if kind in ("pdf", "image") and not reading.notes:
         why = (
             "no text was recognised in it either"
             if ocr.languages()

@@ -16,12 +16,12 @@ MARKS = [
 DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?([\w-]{3,20})""", re.IGNORECASE)
 # What office software of the last thirty years wrote; among all the others, guesses about short texts go astray.
 LIKELY = "cp1252 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 koi8_r shift_jis euc_jp gb18030 big5 euc_kr".split()
-# Code pages that give sense to Western text too, so they are only believed about the languages they were made for.
-LATIN = {
-    "cp1250": {"Polish", "Czech", "Slovak", "Hungarian", "Slovene", "Croatian", "Romanian"},
-    "cp1254": {"Turkish"},
-    "cp1257": {"Lithuanian", "Latvian", "Estonian"},
-}
+# Code pages that give some sense to Western text too: the first that leaves no oddity is believed.
+LATIN = {"cp1250": ["cp1252", "cp1250", "iso8859_2"], "cp1254": ["cp1252", "cp1254"], "cp1257": ["cp1252", "cp1257"]}
+# A sign or a capital letter inside a word.
+ODD = re.compile("[a-zß-ÿ][¹³¿¼¾²ªº¥£¢§©®±¶·¸¦¬€]|[a-zß-ÿ][A-ZÀ-ÖØ-ÞŠŽŒŸĽ]")
+# Languages that no Western text is taken for.
+TRUSTED = {"Polish", "Czech", "Hungarian", "Turkish", "Lithuanian", "Latvian"}
 SAMPLE = 100_000
 
 
@@ -64,8 +64,9 @@ def _guesses(sample: bytes) -> list[str]:
     if controls > len(sample) / 100:
         return []
     best = from_bytes(sample, cp_isolation=LIKELY).best()
-    if best is not None and best.language not in LATIN.get(best.encoding, {best.language}):
-        return ["cp1252", best.encoding]
+    if best is not None and best.encoding in LATIN:
+        able = LATIN[best.encoding][1 if best.language in TRUSTED else 0 :]
+        return sorted(able, key=lambda encoding: len(ODD.findall(sample.decode(encoding, "replace"))))
     lone = all(len(run) <= 2 for run in high)
     if best is None:
         return ["cp1252"] if lone else []

@@ -54,25 +54,20 @@ class Page:
 
 
 def blocks(pages: list[Page]) -> list[Block]:
-    """The blocks of a document, without the lines that run along at the top or bottom of its pages."""
-    segments = [(page, _segments(page.words)) for page in pages]
-    running = _running(segments)
-    kept = [
-        (page, [s for s in found if not (_in_margin(s, page) and _key(s.text) in running)]) for page, found in segments
-    ]
+    """The blocks of a document. A line that runs along at the top or bottom of its pages is kept once, or, where it
+    numbers them, not at all."""
+    found = [(page, _segments(page.words)) for page in pages]
+    found = _without_running(found) or found
     sizes = Counter[float]()
-    for _, found in kept:
-        for segment in found:
-            sizes[_size(segment)] += len(segment.text)
-    if not sizes:
-        return []
-    body = sizes.most_common(1)[0][0]
+    for segment in (segment for _, segments in found for segment in segments):
+        sizes[_size(segment)] += len(segment.text)
+    body = max(sizes, key=lambda size: sizes[size], default=0)
     larger = sorted((size for size in sizes if size >= body * LARGE), reverse=True)
     levels = {size: min(rank, 4) for rank, size in enumerate(larger, 1)}
-    return [block for page, found in kept for block in _page(found, page.number, levels, body)]
+    return [block for page, segments in found for block in _page(segments, page.number, levels)]
 
 
-def _page(segments: list[Span], number: int, levels: dict[float, int], body: float) -> Iterator[Block]:
+def _page(segments: list[Span], number: int, levels: dict[float, int]) -> Iterator[Block]:
     for group in _tables(_paragraphs(segments)):
         if isinstance(group, list):
             yield from table(_grid(group), number)
@@ -223,14 +218,22 @@ def _size(span: Span) -> float:
     return round(span.height * 2) / 2
 
 
-def _running(segments: list[tuple[Page, list[Span]]]) -> set[str]:
-    """Lines that stand, numbers aside, in the margins of most pages: headers and footers."""
-    seen = Counter(
-        key
-        for page, found in segments
-        for key in {_key(segment.text) for segment in found if _in_margin(segment, page)}
-    )
-    return {key for key, count in seen.items() if count > 1 and count > len(segments) / 2}
+def _without_running(pages: list[tuple[Page, list[Span]]]) -> list[tuple[Page, list[Span]]]:
+    """Headers and footers are lines that stand, numbers aside, in the margins of most pages. Empty if all lines are."""
+    margins = [{_key(segment.text) for segment in found if _in_margin(segment, page)} for page, found in pages]
+    seen = Counter(key for keys in margins for key in keys)
+    running = {key for key, count in seen.items() if count > 1 and count > len(pages) / 2}
+    kept = []
+    for page, found in pages:
+        lines = []
+        for segment in found:
+            key = _key(segment.text)
+            if key not in running or not _in_margin(segment, page):
+                lines.append(segment)
+            elif seen.pop(key, 0) and str(page.number) not in re.findall(r"\d+", segment.text):
+                lines.append(segment)  # its first time
+        kept.append((page, lines))
+    return kept if any(lines for _, lines in kept) else []
 
 
 def _in_margin(segment: Span, page: Page) -> bool:

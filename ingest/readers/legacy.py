@@ -8,17 +8,13 @@ from bot.errors import UnreadableDocument
 from ingest.readers import hidden
 from ingest.readers.archive import locked
 from ingest.readers.reading import Reading
-from ingest.readers.text import read_markdown
-
-# Read alone, the file keeps no copy in kreuzberg's cache, and nothing is looked at as a picture.
-CONFIG = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False, disable_ocr=True)
-# Bit 8 of the flags at offset 10 of a Word file, MS-DOC 2.5.2: the text is encrypted.
-ENCRYPTED_DOC = 0x100
+from ingest.readers.text import read_markdown, read_text
 
 
 def read_doc(content: bytes, name: str) -> Reading:
-    """A DOC file."""
-    return _read(content, name, "application/msword")
+    """A DOC file: a paragraph a line, with what stands behind its links left out."""
+    plain = _extracted(content, name, "application/msword", "plain")
+    return read_text(re.sub(r'HYPERLINK "[^"]*"', "", plain).replace("\n", "\n\n"), name)
 
 
 def read_ppt(content: bytes, name: str) -> Reading:
@@ -44,12 +40,16 @@ def read_org(text: str, name: str) -> Reading:
 
 
 def _read(content: bytes, name: str, kind: str) -> Reading:
+    return read_markdown(_extracted(content, name, kind, "markdown"), name)
+
+
+def _extracted(content: bytes, name: str, kind: str, form: str) -> str:
+    # Nothing is kept in kreuzberg's cache, and nothing is looked at as a picture.
+    config = kreuzberg.ExtractionConfig(output_format=form, use_cache=False, disable_ocr=True)  # type: ignore[call-arg]
     try:
-        result = kreuzberg.extract_bytes_sync(content, kind, config=CONFIG)
+        return str(kreuzberg.extract_bytes_sync(content, kind, config=config).content)
     except kreuzberg.KreuzbergError as error:
         if "encrypt" in str(error).lower() or "password" in str(error).lower():
             raise locked(name) from error
-        raise UnreadableDocument(
-            f"'{name}' is damaged; open it in the program it came from and save it again."
-        ) from error
-    return read_markdown(result.content, name)
+        what = "is damaged; open it in the program it came from and save it again."
+        raise UnreadableDocument(f"'{name}' {what}") from error

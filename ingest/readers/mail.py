@@ -36,7 +36,7 @@ def parcel(message: Any, name: str) -> Parcel:
     body = message.get_body(("plain", "html"))
     content = _content(body) if body is not None else ""
     is_html = body is not None and body.get_content_type() == "text/html"
-    attached = [part for part in message.walk() if part is not body and (part.get_filename() or _is_mail(part))]
+    attached = [part for part in message.walk() if part is not body and _is_attached(part)]
     parts = tuple((str(part.get_filename() or "message"), _bytes(part)) for part in attached[:MOST_ATTACHMENTS])
     return Parcel(_reading(_field(message, "Subject"), fields, content, is_html), parts, "Attachment: ")
 
@@ -84,6 +84,11 @@ def _content(part: Any) -> str:
         return str(part.get_content())
     except (LookupError, KeyError, ValueError, AssertionError):
         return (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+
+
+def _is_attached(part: Any) -> bool:
+    """Whether there is something to read apart from the body; a signature is not."""
+    return _is_mail(part) or bool(part.get_filename() and not part.get_content_type().endswith("-signature"))
 
 
 def _is_mail(part: Any) -> bool:

@@ -1,28 +1,28 @@
 """Scanned pages and pictures of text, where the program Tesseract is installed (Debian: `tesseract-ocr`)."""
 
-import io
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from PIL import Image
-
 from bot.errors import UnreadableDocument
 from ingest.readers.reading import Block, Reading
 from ingest.readers.text import read_text
 
 MOST_PAGES = 20
+MOST_LISTED = 10
 MOST_PIXELS = 40_000_000
 SECONDS_A_PAGE = 30
 DOTS_PER_INCH = 200
+PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 
 
 @cache
 def languages() -> str:
     """What Tesseract can read here, as it wants to be told; empty where it is not installed."""
-    if not shutil.which("tesseract"):
+    if not shutil.which("tesseract", path=PROGRAMS):
         return ""
     listed = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=False, timeout=20)
     known = [line for line in listed.stdout.splitlines()[1:] if line not in ("osd", "equ")]
@@ -30,43 +30,48 @@ def languages() -> str:
 
 
 def read_image(content: bytes, name: str) -> Reading:
-    """A picture of text."""
+    """A picture of text, in any format that Tesseract itself opens."""
     if not languages():
-        raise UnreadableDocument(f"'{name}' is of a kind that is not supported: a picture has no text layer.")
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    with Image.open(io.BytesIO(content)) as picture:
-        return Reading("", tuple(recognised(picture.convert("L"), None)))
+        raise UnreadableDocument(
+            f"'{name}' is of a kind that is not supported: a picture is only read where Tesseract is installed."
+        )
+    return Reading("", tuple(_recognised(content, None)))
 
 
-def read_pages(document: Any) -> tuple[list[Block], tuple[str, ...]]:
-    """The blocks of a scanned PDF (a pypdfium2 document), and notes about what was left out."""
+def read_pages(document: Any, numbers: list[int]) -> tuple[list[Block], tuple[str, ...]]:
+    """The blocks of a PDF's (pypdfium2) pages without text, and notes about them for the content owner."""
     if not languages():
-        return [], ()
-    blocks: list[Block] = []
-    for number in range(min(len(document), MOST_PAGES)):
-        page = document[number]
-        scale = min(DOTS_PER_INCH / 72, (MOST_PIXELS / max(page.get_width() * page.get_height(), 1)) ** 0.5)
-        blocks += recognised(page.render(scale=scale, grayscale=True).to_pil(), number + 1)
-    notes = ["The pages are scans; their text was recognised and may hold mistakes."]
-    if len(document) > MOST_PAGES:
-        notes.append(f"The pages after the first {MOST_PAGES} are scans too and were left out.")
+        return [], (f"Pages without a text layer were left out: {_listed(numbers)}.",)
+    blocks = [block for number in numbers[:MOST_PAGES] for block in _recognised(_picture(document[number - 1]), number)]
+    notes = [f"Pages are scans, whose text was recognised and may hold mistakes: {_listed(numbers[:MOST_PAGES])}."]
+    if len(numbers) > MOST_PAGES:
+        notes.append(f"Further scanned pages were left out: {_listed(numbers[MOST_PAGES:])}.")
     return blocks, tuple(notes)
 
 
-def recognised(picture: Any, page: int | None) -> Iterator[Block]:
-    """The paragraphs of one picture."""
-    held = io.BytesIO()
-    picture.save(held, "PNG")
-    try:
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:MOST_LISTED])) + (" and more" if len(numbers) > MOST_LISTED else "")
+
+
+def _picture(page: Any) -> bytes:
+    """The page drawn in shades of grey, as a PGM file."""
+    inches = max(page.get_width() * page.get_height() / 72**2, 1)
+    drawn = page.render(scale=min(DOTS_PER_INCH, (MOST_PIXELS / inches) ** 0.5) / 72, grayscale=True)
+    starts = range(0, drawn.height * drawn.stride, drawn.stride)
+    lines = (bytes(drawn.buffer[start : start + drawn.width]) for start in starts)
+    return b"P5 %d %d 255\n" % (drawn.width, drawn.height) + b"".join(lines)
+
+
+def _recognised(picture: bytes, page: int | None) -> Iterator[Block]:
+    """The paragraphs of one picture; none from one that takes too long."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
         result = subprocess.run(
             ["tesseract", "stdin", "stdout", "-l", languages()],
-            input=held.getvalue(),
+            input=picture,
             capture_output=True,
             timeout=SECONDS_A_PAGE,
             check=False,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "OMP_THREAD_LIMIT": "1"},
+            env={"PATH": PROGRAMS, "OMP_THREAD_LIMIT": "1"},
         )
-    except subprocess.TimeoutExpired:
-        return
-    for block in read_text(result.stdout.decode("utf-8", "replace").replace("\f", ""), "").blocks:
-        yield Block(block.kind, block.text, block.level, page)
+        text = result.stdout.decode("utf-8", "replace").replace("\f", "")
+        yield from (Block(block.kind, block.text, block.level, page) for block in read_text(text, "").blocks)

@@ -17,7 +17,8 @@ from ingest.readers.reading import Block, Reading, first_heading
 
 MOST_PAGES = 5_000
 TINY_POINTS = 2.0
-WHITE = 245
+# Brightness, of 255, from which letters are white, and from which what they stand on is.
+WHITE, PAPER = 245, 235
 BOLD = re.compile(r"bold|black|heavy|demi", re.IGNORECASE)
 # What programs put there by themselves is no title.
 JUNK_TITLE = re.compile(
@@ -49,17 +50,26 @@ def read_pdf(content: bytes, name: str) -> Reading:
         raise UnreadableDocument(f"'{name}' is damaged and not a valid PDF; export it again.") from error
     count = min(len(document), MOST_PAGES)
     found: set[str] = set()
-    blocks = layout.blocks([_page(document, number, found) for number in range(count)])
+    pages = [_page(document, number, found) for number in range(count)]
+    blocks = [*layout.blocks(pages), *_fields(document, count)]
     notes = hidden.note(found)
     if len(document) > count:
         notes += (f"The pages after the first {count} were left out.",)
-    blocks += _fields(document, count)
-    if not blocks and not found:
-        blocks, recognised = ocr.read_pages(document)
-        notes += recognised
+    scans = [page.number for page in pages if not page.words and (not blocks or _has_picture(document, page.number))]
+    if scans and not (found and not blocks):
+        recognised, told = ocr.read_pages(document, scans)
+        blocks = sorted([*blocks, *recognised], key=lambda block: block.page or 0)
+        notes += told if blocks else ()
     title = " ".join((document.get_metadata_value("Title") or "").split())
     named = first_heading(blocks) if not title or JUNK_TITLE.match(title) else title
     return Reading(named, tuple(blocks), len(document), notes)
+
+
+def _has_picture(document: Any, number: int) -> bool:
+    try:
+        return any(True for _ in document[number - 1].get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3))
+    except pdfium.PdfiumError:
+        return False
 
 
 def _page(document: Any, number: int, found: set[str]) -> Page:
@@ -162,7 +172,7 @@ def _blank(boxes: list[Box], page: Any) -> set[Box]:
     if not boxes:
         return set()
     scale = min(1.0, MOST_PIXELS / max(*page.get_size(), 1))
-    picture = page.render(scale=scale, grayscale=True).to_pil().convert("L")
+    picture = page.render(scale=scale, grayscale=True)
     return {box for box in boxes if _is_blank(picture, page, box)}
 
 
@@ -172,11 +182,10 @@ def _is_blank(picture: Any, page: Any, box: Box) -> bool:
         across, down = ctypes.c_int(), ctypes.c_int()
         raw.FPDF_PageToDevice(page, 0, 0, picture.width, picture.height, 0, x, y, across, down)
         corners.append((across.value, down.value))
-    (x0, x1), (y0, y1) = (sorted(pair) for pair in zip(*corners, strict=True))
-    if x1 < 0 or y1 < 0 or x0 >= picture.width or y0 >= picture.height:
-        return True
-    part = picture.crop((max(x0, 0), max(y0, 0), min(x1 + 1, picture.width), min(y1 + 1, picture.height)))
-    return bool(part.getextrema()[0] >= WHITE - 10)
+    (left, right), (top, bottom) = (sorted(pair) for pair in zip(*corners, strict=True))
+    left, right = max(left, 0), min(right + 1, picture.width)
+    lines = range(max(top, 0) * picture.stride, min(bottom + 1, picture.height) * picture.stride, picture.stride)
+    return all(min(picture.buffer[line + left : line + right], default=WHITE) >= PAPER for line in lines)
 
 
 def _fields(document: Any, count: int) -> list[Block]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 BlockKind = Literal["heading", "text", "row"]
 DEEPEST_HEADING = 6
+# A row that names the columns has this share of the cells of the fullest row.
+FULL_ROW = 0.6
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,18 @@ def rows(header: list[str], body: list[list[str]], page: int | None = None) -> l
 
 
 def table(cells: list[list[str]], page: int | None = None) -> list[Block]:
-    """A table whose first row names its columns; where there is one row or one column only, it is just text."""
+    """A table whose columns are named by its first row that is about as full as the fullest; above are captions.
+
+    Where there is one row or one column only, it is just text.
+    """
     filled = [line for row in cells if any(line := [" ".join(cell.split()) for cell in row])]
-    if len(filled) < 2 or max(len(row) for row in filled) < 2:
+    fullest = max((sum(map(bool, row)) for row in filled), default=0)
+    first = next((n for n, row in enumerate(filled) if sum(map(bool, row)) >= FULL_ROW * fullest), 0)
+    if fullest < 2 or len(filled) - first < 2:
         return [Block("text", "\n".join(dict.fromkeys(filter(None, row))), page=page) for row in filled]
-    if _names_nothing(filled[0]):
-        return rows([], filled, page)
-    header, *body = filled
-    return rows(header, body, page)
+    captions = [Block("text", " ".join(dict.fromkeys(filter(None, row))), page=page) for row in filled[:first]]
+    header, *body = filled[first:]
+    return captions + (rows([], [header, *body], page) if _names_nothing(header) else rows(header, body, page))
 
 
 def _names_nothing(header: list[str]) -> bool:

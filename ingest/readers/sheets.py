@@ -13,7 +13,6 @@ from ingest.readers.reading import Block, Reading, heading, table
 
 MOST_COLUMNS = 1_000
 MOST_ROWS = 100_000
-FULL_ROW = 0.6
 
 
 def read_sheets(content: bytes, name: str) -> Reading:
@@ -38,23 +37,20 @@ def read_sheets(content: bytes, name: str) -> Reading:
 
 
 def _sheet(sheet: Any) -> list[Block]:
-    """The tables of a sheet; an empty row begins a new one."""
+    """The tables of a sheet: an empty row begins a new one, but not between a header and its first numbers."""
     tables: list[list[list[str]]] = [[]]
+    was_empty = had_numbers = False
     for row in sheet.to_python(skip_empty_area=True, nrows=MOST_ROWS):
         cells = [_cell(value) for value in row[:MOST_COLUMNS]]
+        numbers = any(isinstance(value, float) for value in row)
         if any(cells):
+            if was_empty and (had_numbers or not numbers):
+                tables.append([])
+                had_numbers = False
             tables[-1].append(cells)
-        elif tables[-1]:
-            tables.append([])
-    return [block for cells in tables for block in _table(cells)]
-
-
-def _table(cells: list[list[str]]) -> list[Block]:
-    """A table whose columns are named by its first row that is about as full as the fullest; above are captions."""
-    fullest = max(sum(map(bool, row)) for row in cells)
-    first = next(n for n, row in enumerate(cells) if sum(map(bool, row)) >= FULL_ROW * fullest)
-    captions = [Block("text", " ".join(filter(None, row))) for row in cells[:first]]
-    return captions + table(cells[first:])
+            had_numbers |= numbers
+        was_empty = not any(cells)
+    return [block for cells in tables for block in table(cells)]
 
 
 def _cell(value: Any) -> str:

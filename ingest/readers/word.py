@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import docx
+import docx.oxml
 from docx.oxml.ns import qn
 
 from ingest.readers import archive, hidden

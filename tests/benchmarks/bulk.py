@@ -209,10 +209,10 @@ def show(corpus: Corpus, taken: Mapping[str, Sequence[Round]]) -> None:
         for unit, count in (("files", corpus.files), ("words", corpus.words), ("chunks", rounds[0].chunks)):
             print(f"{spread([count / one.seconds for one in rounds])} {unit}/s, ", end="")
         print(f"nDCG@10 {statistics.median(one.ndcg for one in rounds):.3f}")
-    seconds = {side: statistics.median(one.seconds for one in rounds) for side, rounds in taken.items()}
-    faster = seconds[PLAIN] / seconds[OURS]
-    in_chunks = faster * taken[OURS][0].chunks / taken[PLAIN][0].chunks
-    print(f"  {OURS} / {PLAIN}: {faster:.2f} in words/s and files/s, {in_chunks:.2f} in chunks/s\n", flush=True)
+    in_words = [of_plain.seconds / ours.seconds for of_plain, ours in zip(taken[PLAIN], taken[OURS], strict=True)]
+    in_chunks = [ratio * taken[OURS][0].chunks / taken[PLAIN][0].chunks for ratio in in_words]
+    print(f"  {OURS} / {PLAIN}, round by round: ", end="")
+    print(f"{spread(in_words)} in words/s and files/s, {spread(in_chunks)} in chunks/s\n", flush=True)
 
 
 def _corpus(home: Path, asked: Sequence[Question]) -> Corpus:

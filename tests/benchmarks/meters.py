@@ -18,7 +18,7 @@ from tests.full_stack import Stack
 from workers import supervise
 
 ASK_EVERY_SECONDS, WEIGH_EVERY_SECONDS = 0.2, 2
-WEIGHED = ("ingest", "model", "embed")  # one of these is in the name of every ingest worker and model server
+WEIGHED = ("worker", "model")  # one of these is in the name of every worker and model server
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def asking(desk: Desk, asked: Sequence[Question]) -> Iterator[list[float]]:
 
 @contextmanager
 def weighed(stack: Stack) -> Iterator[dict[str, int]]:
-    """Peak resident bytes of the ingest workers and model servers, each with its children, during the block."""
+    """Peak resident bytes of the workers and model servers, each with its children, during the block."""
     peaks: dict[str, int] = {}
 
     def weigh() -> None:
@@ -53,8 +53,11 @@ def weighed(stack: Stack) -> Iterator[dict[str, int]]:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+    """Median, smallest and largest, in three digits or more."""
+    middle, least, most = (
+        f"{one:.0f}" if one >= 100 else f"{one:.3g}" for one in (statistics.median(values), min(values), max(values))
+    )
+    return f"{middle} ({least} to {most})"
 
 
 def spread_ms(times: Sequence[float]) -> str:

@@ -109,12 +109,13 @@ def slow_engine(tiny_folder: Path, steps: list[float]) -> Engine:
 
 @pytest.fixture(scope="session")
 def embedder() -> Embedder:
-    return Embedder.load(EMBEDDING_MODEL, locate(EMBEDDING_MODEL, load_settings()))
+    settings = load_settings()
+    return Embedder.load(EMBEDDING_MODEL, locate(EMBEDDING_MODEL, settings), settings.models)
 
 
 @pytest.fixture
 def client(engine: Engine, embedder: Embedder) -> TestClient:
-    return TestClient(create_app(engine, embedder, KEY), headers={"Authorization": f"Bearer {KEY}"})
+    return TestClient(create_app(engine, {EMBEDDING_MODEL: embedder}, KEY), headers={"Authorization": f"Bearer {KEY}"})
 
 
 @pytest.fixture
@@ -124,7 +125,9 @@ def serve(embedder: Embedder) -> Iterator[Callable[[Engine], str]]:
 
     def start(engine: Engine) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(engine, embedder, KEY), log_level="warning"))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(engine, {EMBEDDING_MODEL: embedder}, KEY), log_level="warning")
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((server, thread))
@@ -494,7 +497,7 @@ def test_running_out_of_memory_fails_one_request_only(tiny_folder: Path, embedde
             raise failures.pop()
 
     model.register_forward_hook(fail_once)
-    app = create_app(Engine(model, byte_tokenizer(), "tiny", tiny_folder), embedder, KEY)
+    app = create_app(Engine(model, byte_tokenizer(), "tiny", tiny_folder), {EMBEDDING_MODEL: embedder}, KEY)
     client = TestClient(app, headers={"Authorization": f"Bearer {KEY}"})
 
     first = client.post("/v1/chat/completions", json=chat_body())

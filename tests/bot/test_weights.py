@@ -62,8 +62,10 @@ def test_what_is_here_is_not_fetched_again(settings: Settings) -> None:
     told: list[str] = []
 
     pull(settings, told.append)
+    pull(settings, told.append)
 
-    assert told == [f"{name} is in {locate(name, settings)}." for name in (CHAT_MODEL, EMBEDDING_MODEL)]
+    here = [f"{name} is in {locate(name, settings)}." for name in (CHAT_MODEL, EMBEDDING_MODEL)]
+    assert told == [*here, f"Converting {EMBEDDING_MODEL} to 8 bits, once (about 10 s).", *here]
     assert not (settings.models / "downloads").exists()
 
 

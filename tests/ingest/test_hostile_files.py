@@ -271,4 +271,4 @@ def assert_ends_well(place: Path, content: bytes) -> None:
     except ReaderKilled as error:
         raise AssertionError(f"the reader was killed: {error}") from error
     except UnreadableDocument as refusal:
-        assert place.name in str(refusal) and "\n" not in str(refusal)  # noqa: PT017
+        assert place.name in str(refusal) and "\n" not in str(refusal)

@@ -13,32 +13,9 @@ from bot import db, documents, jobs, ledger, lexical, retrieve
 from bot.desk import Desk, open_desk
 from bot.knowledge import Collections
 from bot.records import Job
-from ingest import erasure, pipeline, reconcile, watch
+from ingest import erasure, reconcile, watch
+from tests.ingest.given_inbox import FERRY, FUNCTIONS, drop, found, work_off
 from workers import running
-
-FERRY = "# Ferries\n\nThe ferry to Quill Island leaves at 7:45 from the north pier.\n"
-
-
-FUNCTIONS = {"ingest": pipeline.ingest, "forget": pipeline.forget}
-
-
-def drop(desk: Desk, name: str, text: str) -> Path:
-    place = desk.settings.inbox_dir / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text)
-    return place
-
-
-def work_off(desk: Desk) -> None:
-    """Do every waiting job, as the workers would."""
-    for lane in (jobs.FAST, jobs.BULK):
-        waiting = jobs.count_by_state(desk.database).get("queued", 0)
-        for _ in range(waiting):
-            running.work(lane, FUNCTIONS, desk)
-
-
-def found(desk: Desk, question: str) -> str:
-    return " ".join(passage.text for passage in retrieve.search(desk, question, 5))
 
 
 @pytest.fixture
