@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install models run down test lint bench clean
+.PHONY: help install models run down test lint bench bench-ingest bench-embedding bench-documents clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ help:
 	@echo "make down    stop everything"
 	@echo "make test    install, bring the models, run the tests"
 	@echo "make lint    ruff and mypy"
-	@echo "make bench   measure"
+	@echo "make bench   measure the whole; bench-ingest, bench-embedding, bench-documents: a part of it"
 	@echo "make clean   remove the installation and the caches; data/ stays"
 
 run: models
@@ -46,6 +46,17 @@ lint: install
 bench: models
 	@echo "Measuring."
 	@$(BIN)/python -m tests.benchmarks.all
+
+bench-ingest: models
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python -m tests.benchmarks.freshness
+	@$(BIN)/python -m tests.benchmarks.bulk $(if $(DATA),--emanual $(DATA)/emanual)
+
+bench-embedding: models
+	@$(BIN)/python -m tests.benchmarks.embedding
+
+bench-documents: install
+	@$(BIN)/python -m tests.benchmarks.documents $(DOCUMENTS)
 
 models: install
 	@$(BIN)/frontdesk models pull

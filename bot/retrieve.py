@@ -56,7 +56,7 @@ def search(
     scores: dict[str, float] = {}
     for query in standalone(question, history):
         for leg in legs:
-            for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection)).items():
+            for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection), depth).items():
                 scores[chunk_id] = scores.get(chunk_id, 0.0) + score
     return _different(_passages(desk.database, scores), k)
 
@@ -80,11 +80,12 @@ def _lexical(desk: Desk, query: str, k: int, collection: str) -> list[tuple[str,
 _SEARCHES = {"dense": _dense, "lexical": _lexical}
 
 
-def _normalised(hits: Sequence[tuple[str, float]]) -> dict[str, float]:
-    """z-scores, moved so that the weakest hit of the leg counts as much as a chunk that the leg did not find: zero."""
+def _normalised(hits: Sequence[tuple[str, float]], depth: int) -> dict[str, float]:
+    """z-scores, moved so that a chunk that the leg did not find counts zero. A leg that found fewer than it was asked
+    for found nothing in all others: they score zero, so that the only chunk with a rare word stands out."""
     if not hits:
         return {}
-    values = [score for _, score in hits]
+    values = [score for _, score in hits] + [0.0] * (depth - len(hits))
     spread = statistics.pstdev(values) or 1.0
     lowest = min(values)
     return {chunk_id: (score - lowest) / spread for chunk_id, score in hits}

@@ -8,8 +8,8 @@ import platform
 import resource
 import struct
 
-# kreuzberg, the hungriest library, starts at 460 MB of address space (its threads' stacks and memory pools) and read
-# every file tried within 700 MB; a bomb stops at the rest.
+# Of address space. All of 269 documents were read within 560 MB, of which kreuzberg reserves 460 for its threads; the
+# rest is for larger ones, such as 50 MB of text.
 MEMORY_BYTES = 1024**3
 CPU_SECONDS = 60
 WRITTEN_BYTES = 200_000_000

@@ -17,8 +17,9 @@ from bot.records import Chunk, Index, Indexed, Job
 from ingest import chunks, erasure, renewal, sandbox
 from ingest.readers.reading import Reading
 
-# A file of the fast lane that takes longer than this goes to the back of the other one.
+# What turns out to be slow to read or long goes from the fast lane to the other one.
 FAST_PATIENCE_SECONDS = 4.0
+MOST_CHUNKS_FAST = 100
 # So many chunks are embedded and switched to together: enough for full batches, few enough to be seen soon.
 CHUNKS_TOGETHER = 256
 
@@ -58,7 +59,9 @@ def _read_all(desk: Desk, held: Sequence[Job]) -> Iterator[_Cut]:
         except FrontdeskError as error:
             _refuse(desk, job, error)
         else:
-            if cut:
+            if cut and job.lane == jobs.FAST and len(cut.chunks) > MOST_CHUNKS_FAST:
+                jobs.put_back(desk.database, job, lane=jobs.BULK)
+            elif cut:
                 yield cut
 
 

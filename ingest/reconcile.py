@@ -98,10 +98,12 @@ def _compare_vectors(desk: Desk) -> _Vectors:
     compared = _Vectors()
     for index in _open(desk):
         knowledge = desk.collections.of(index)
+        if not knowledge.searchable():  # then its ids may not be readable either, and it is made anew in any case
+            compared.broken.append(index.collection)
+            continue
         chunks, vectors = documents.chunk_ids(desk.database, index.index_id), knowledge.every_id()
         compared.missing.extend(sorted(chunks - vectors))
         compared.strange.extend(sorted(vectors - chunks))
-        compared.broken.extend([] if knowledge.searchable() else [index.collection])
     return compared
 
 

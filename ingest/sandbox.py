@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from bot.errors import ReaderKilled, ReaderTooSlow, UnreadableDocument
 from bot.leash import die_with_parent
 from ingest import isolation
+from ingest.readers import hidden
 from ingest.readers.reading import Block, Reading
 
 WALL_SECONDS = 120.0
@@ -32,7 +33,7 @@ GRACE_SECONDS = 30.0
 MOST_ANSWER_BYTES = 200_000_000
 MOST_REQUEST_BYTES = 65_536
 BROKEN, OUT_OF_MEMORY = 2, 3
-TOO_SLOW = "too slow"
+TOO_SLOW, NO_NURSERY = "too slow", "no nursery"
 
 
 def read(path: Path, patience: float = WALL_SECONDS) -> Reading:
@@ -69,14 +70,14 @@ class Nursery:
     def read(self, path: Path, patience: float) -> dict[str, Any]:
         """The answer of a fork that reads the file. One file at a time; other threads wait."""
         with self._lock:
-            try:
+            status, answer = self._ask(path, patience)
+            if status == NO_NURSERY:  # it had died before; the next one gets the file
                 status, answer = self._ask(path, patience)
-            except (BrokenPipeError, ConnectionError):  # the nursery had died; the next one gets the file
-                status, answer = self._ask(path, patience)
+        name = hidden.shown(path.name)
         if status == TOO_SLOW:
-            raise ReaderTooSlow(f"'{path.name}' took longer than {patience:g} s to read; split or simplify it.")
+            raise ReaderTooSlow(f"'{name}' took longer than {patience:g} s to read; split or simplify it.")
         if status != 0:
-            raise ReaderKilled(f"'{path.name}' could not be read: its reader {_ended(status)}; split or simplify it.")
+            raise ReaderKilled(f"'{name}' could not be read: its reader {_ended(status)}; split or simplify it.")
         found: dict[str, Any] = json.loads(answer)
         return found
 
@@ -98,6 +99,9 @@ class Nursery:
         except TimeoutError:
             self.stop()
             return TOO_SLOW, b""
+        except ConnectionError:
+            self.stop()
+            return NO_NURSERY, b""
         except BaseException:
             self.stop()
             raise
@@ -142,14 +146,16 @@ def _ended(status: int | str) -> str:
 def _received(reading: int, deadline: float) -> bytes:
     """All that comes through a pipe until its last writer is gone."""
     answer = bytearray()
-    while select.select([reading], [], [], max(deadline - time.monotonic(), 0))[0]:
+    ready = select.poll()  # unlike select(2), also for a worker with more than 1,024 files open
+    ready.register(reading, select.POLLIN)
+    while len(answer) <= MOST_ANSWER_BYTES:
+        if not ready.poll(max(deadline - time.monotonic(), 0) * 1000):
+            raise TimeoutError
         piece = os.read(reading, 1 << 16)
-        answer += piece
         if not piece:
             return bytes(answer)
-        if len(answer) > MOST_ANSWER_BYTES:
-            break
-    raise TimeoutError
+        answer += piece
+    raise ConnectionAbortedError
 
 
 def main() -> None:
@@ -157,9 +163,10 @@ def main() -> None:
     line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     if warning := isolation.without_network():
         print(warning, file=sys.stderr)
-    from ingest import readers  # after the filter, so that it holds for what the readers load
+    from ingest.readers import contents  # after the filter, so that it holds for what the readers load
+    from ingest.readers import read as read_file
 
-    readers.warm_up()
+    contents.warm_up()
     gc.collect()
     gc.freeze()  # so that a fork's collector does not touch, and thereby copy, the pages it shares
     while True:
@@ -171,7 +178,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             line.close()
-            _child(nursery_pid, Path(place), pipes[0], readers.read)
+            _child(nursery_pid, Path(place), pipes[0], read_file)
         os.close(pipes[0])
         line.send(json.dumps(_outcome(child, patience, line)).encode())
 
@@ -217,7 +224,7 @@ def _answer(path: Path, read_file: Callable[[Path], Reading]) -> dict[str, Any]:
     except UnreadableDocument as error:
         return {"error": str(error)}
     except OSError as error:
-        return {"error": f"'{path.name}' cannot be opened: {error.strerror}."}
+        return {"error": f"'{hidden.shown(path.name)}' cannot be opened: {error.strerror}."}
     return {
         "title": reading.title,
         "blocks": [(block.kind, block.text, block.level, block.page) for block in reading.blocks],

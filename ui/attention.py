@@ -29,7 +29,7 @@ def draw_mass_deletion(notice: str) -> None:
 def draw_unproven(found: Sequence[tuple[str, str]]) -> None:
     """Deleted text that can still be found: (path, what was found)."""
     for path, what in found[:MOST_ALARMS]:
-        text = f"The deleted text of “{path}” can still be found: {what}"
+        text = f"The deleted text of “{words.name(path)}” can still be found: {what}"
         mending = "It is tried again by itself; `frontdesk verify --repair` mends it at once."
         st.error(sentence(f"{text} {mending}"), icon=":material/gpp_maybe:")
     if len(found) > MOST_ALARMS:
@@ -50,8 +50,9 @@ def draw_work(progress: Progress, left: int, whole: int) -> None:
     most = max(waiting, st.session_state.get("most-waiting", 0)) if waiting else 0
     st.session_state["most-waiting"] = most
     if waiting:
-        text = f"{most - waiting:,} of {words.count(most, 'document')}"
-        st.progress((most - waiting) / most, text=f"{text if most > 1 else '1 document on the way'}{_pace(progress)}")
+        done = f"{most - waiting:,} of {words.count(most, 'document')}"
+        begun = f"{words.count(waiting, 'document')} on the way"
+        st.progress((most - waiting) / most, text=(done if waiting < most else begun) + _pace(progress))
 
 
 def draw_nothing_yet(inbox: str) -> None:

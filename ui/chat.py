@@ -4,12 +4,12 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from bot import conversations, documents
+from bot import conversations, documents, inbox
 from bot.desk import Desk
 from bot.errors import FrontdeskError, ModelUnavailable, SearchUnavailable
 from bot.log import get_log
 from bot.records import Answer, Document, Found, Sentence
-from ui import answers, session
+from ui import answers, session, words
 from ui.consultations import Consultation
 from ui.edge import APOLOGY, guarded
 from ui.escape import answer_body, body, label, sentence
@@ -37,6 +37,7 @@ def draw_page() -> None:
     there = documents.paths(desk.database)
 
     draw_heading(desk.settings.company, empty=empty, busy=running is not None)
+    draw_scope(_folders(desk), busy=running is not None)
     question = st.chat_input(
         "Ask a question",
         key="question",
@@ -72,6 +73,21 @@ def draw_heading(company: str, *, empty: bool, busy: bool) -> None:
         st.session_state["conversation"] = None
         st.session_state.pop("failed", None)
         st.rerun()
+
+
+def draw_scope(folders: list[str], *, busy: bool) -> None:
+    """The part of the documents to ask about, above the question; nothing where they have no parts."""
+    if folders:
+        with st.bottom:
+            st.selectbox(
+                "Ask about",
+                ["", *folders],
+                format_func=lambda folder: f"Ask about: {words.name(folder) or 'everything'}",
+                key="collection",
+                label_visibility="collapsed",
+                width=260,
+                disabled=busy,
+            )
 
 
 def draw_welcome(indexed: list[Document], contact: str) -> str | None:
@@ -128,9 +144,16 @@ def _ask(desk: Desk, customer: str, conversation_id: str | None, given: list[Ans
         st.session_state["conversation"] = conversation_id
         st.session_state.pop("failed", None)
         history = conversations.history(given)
-        started = session.consultations().start(desk, customer, conversation_id, question, history)
+        collection = st.session_state.get("collection") or ""
+        started = session.consultations().start(desk, customer, conversation_id, question, history, collection)
         st.session_state["following"] = started
         st.rerun()
+
+
+def _folders(desk: Desk) -> list[str]:
+    """The folders that a customer can choose from; that of the sample company is not one of them."""
+    folders = documents.collections(desk.database)
+    return [folder for folder in folders if folder.split("/")[0] != inbox.SAMPLE_FOLDER]
 
 
 def _running(customer: str) -> Consultation | None:

@@ -19,9 +19,10 @@ Event: TypeAlias = Found | Sentence | Answer
 class Consultation:
     """One question on its way to an answer."""
 
-    def __init__(self, conversation_id: str, question: str) -> None:
+    def __init__(self, conversation_id: str, question: str, collection: str = "") -> None:
         self.conversation_id = conversation_id
         self.question = question
+        self.collection = collection
         self.error: Exception | None = None
         self._events: list[Event] = []
         self._ended = False
@@ -46,7 +47,7 @@ class Consultation:
     def make(self, desk: Desk, history: Sequence[Turn]) -> None:
         """Do the work and let the followers know."""
         try:
-            for event in consult(desk, self.question, history, self.conversation_id):
+            for event in consult(desk, self.question, history, self.conversation_id, collection=self.collection):
                 with self._news:
                     self._events.append(event)
                     self._news.notify_all()
@@ -71,15 +72,22 @@ class Consultations:
             return self._running.get(customer)
 
     def start(
-        self, desk: Desk, customer: str, conversation_id: str, question: str, history: Sequence[Turn]
+        self,
+        desk: Desk,
+        customer: str,
+        conversation_id: str,
+        question: str,
+        history: Sequence[Turn],
+        collection: str = "",
     ) -> Consultation:
-        """Begin to answer a question, unless one of the customer's is being answered already."""
+        """Begin to answer a question, from the documents of one folder where a `collection` is named, unless one of
+        the customer's is being answered already."""
         with self._lock:
             if customer in self._running:
                 return self._running[customer]
             if len(self._running) >= MOST_AT_ONCE:
                 raise ModelBusy("Many people are asking at once; please ask again in a moment.")
-            consultation = self._running[customer] = Consultation(conversation_id, question)
+            consultation = self._running[customer] = Consultation(conversation_id, question, collection)
         threading.Thread(target=self._work, args=(desk, customer, consultation, history), daemon=True).start()
         return consultation
 

@@ -52,7 +52,7 @@ def draw_preview(desk: Desk, path: str) -> None:
 @st.dialog("Remove this document?", on_dismiss=close)
 def draw_removal(path: str) -> None:
     """The question before a document goes."""
-    st.html(body(path, "fd-path"))
+    st.html(body(words.name(path), "fd-path"))
     st.html(body("It is deleted from the inbox, and no answer uses it from then on.", "fd-text"))
     if st.button("Remove", key="confirm-remove", type="primary", icon=":material/delete:"):
         _do(lambda desk: inbox.withdraw(desk.settings, desk.database, path))

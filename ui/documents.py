@@ -33,7 +33,7 @@ def draw_page() -> None:
     st.fragment(run_every=pace)(draw_alarms)()
     folders = documents.collections(desk.database)
     draw_upload(desk, folders, closed=notices.get(desk.database, notices.INBOX_MISSING) is not None)
-    st.fragment(run_every=pace)(draw_library)(busy)
+    st.fragment(run_every=pace)(draw_library)(folders, was_busy=busy)
     if any(folder.split("/")[0] == inbox.SAMPLE_FOLDER for folder in folders):
         draw_sample()
     dialogs.draw_opened(desk)
@@ -57,7 +57,8 @@ def draw_upload(desk: Desk, folders: Sequence[str], *, closed: bool) -> None:
     """The drop zone. A file of the same name takes the place of the old one. While the inbox is missing it is `closed`:
     an upload would make a new one in its place."""
     most, round_number = desk.settings.max_file_megabytes, st.session_state.setdefault("upload-round", 0)
-    with st.container(horizontal=True, key="upload", vertical_alignment="bottom"):
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
         uploads = st.file_uploader(
             "Drop files here",
             accept_multiple_files=True,
@@ -65,6 +66,7 @@ def draw_upload(desk: Desk, folders: Sequence[str], *, closed: bool) -> None:
             max_upload_size=most,
             disabled=closed,
         )
+    with right:
         folder = st.selectbox(
             "Put them into",
             folders,
@@ -73,10 +75,9 @@ def draw_upload(desk: Desk, folders: Sequence[str], *, closed: bool) -> None:
             placeholder="No folder",
             accept_new_options=True,
             help="Choose a folder of the inbox, or type a new one.",
-            width=240,
         )
     st.caption(KINDS)
-    if uploads:
+    if uploads and not closed:
         with guarded():
             session.require_member()
             _save(desk, uploads, folder or "")
@@ -84,7 +85,7 @@ def draw_upload(desk: Desk, folders: Sequence[str], *, closed: bool) -> None:
         st.warning(sentence(refusal), icon=":material/block:")
 
 
-def draw_library(was_busy: bool) -> None:
+def draw_library(folders: Sequence[str], *, was_busy: bool) -> None:
     """How the work goes, and the documents; drawn anew, faster while any of them is being worked on."""
     with guarded():
         session.require_member()
@@ -99,7 +100,7 @@ def draw_library(was_busy: bool) -> None:
             attention.draw_nothing_yet(str(desk.settings.inbox_dir))
             return
         library.draw_freshness(documents.freshness(desk.database))
-        library.draw_list(desk, counts)
+        library.draw_list(desk, counts, folders)
 
 
 def draw_sample() -> None:

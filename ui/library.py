@@ -45,10 +45,10 @@ def draw_freshness(freshness: Freshness) -> None:
     )
 
 
-def draw_list(desk: Desk, counts: Mapping[DocumentState, int]) -> None:
+def draw_list(desk: Desk, counts: Mapping[DocumentState, int], folders: Sequence[str]) -> None:
     """The filters, and as many documents as were asked for."""
     chosen = draw_states(counts, broken=sum(counts.get(state, 0) for state in BROKEN))
-    sought, folder = draw_search(documents.collections(desk.database))
+    sought, folder = draw_search(folders)
     shown = st.session_state.setdefault("rows-shown", ROWS_A_PAGE)
     listing = documents.listing(desk.database, sought=sought, states=FILTERS[chosen], collection=folder, most=shown + 1)
     if not listing:
@@ -84,7 +84,8 @@ def draw_states(counts: Mapping[DocumentState, int], *, broken: int) -> str:
 
 def draw_search(folders: Sequence[str]) -> tuple[str, str]:
     """What is sought in titles and file names, and the folder to look in."""
-    with st.container(horizontal=True):
+    left, right = st.columns([3, 1]) if folders else (st.container(), None)
+    with left:
         sought = st.text_input(
             "Find",
             type="search",
@@ -94,23 +95,19 @@ def draw_search(folders: Sequence[str]) -> tuple[str, str]:
             live=True,
             on_change=_first_rows,
         )
-        folder = draw_folders(folders) if folders else ""
-    return sought or "", folder
-
-
-def draw_folders(folders: Sequence[str]) -> str:
-    """The folder to look in; none for all of them."""
-    chosen = st.selectbox(
-        "Folder",
-        folders,
-        index=None,
-        key="folder-filter",
-        placeholder="Every folder",
-        label_visibility="collapsed",
-        width=240,
-        on_change=_first_rows,
-    )
-    return chosen or ""
+    if right is None:
+        return sought or "", ""
+    with right:
+        folder = st.selectbox(
+            "Folder",
+            folders,
+            index=None,
+            key="folder-filter",
+            placeholder="Every folder",
+            label_visibility="collapsed",
+            on_change=_first_rows,
+        )
+    return sought or "", folder or ""
 
 
 def draw_document(document: Document, now: float) -> None:
@@ -120,7 +117,7 @@ def draw_document(document: Document, now: float) -> None:
         st.html(body(document.title, "fd-title"), width="content")
         st.badge(word, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the colours above
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        facts = body(document.path, "fd-path") + body(_facts(document), "fd-quiet")
+        facts = body(words.name(document.path), "fd-path") + body(_facts(document), "fd-quiet")
         about = _about(document.meta, now)
         st.html(facts + (body(about, "fd-quiet") if about else ""), width="content")
         draw_actions(document)

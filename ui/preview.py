@@ -22,7 +22,7 @@ STEPS = {
 
 def draw_document(document: Document, proofs: Sequence[tuple[int, datetime, str]]) -> None:
     """What it is, how long each step took, and what became of its earlier text."""
-    st.html(body(document.title, "fd-title") + body(document.path, "fd-path"))
+    st.html(body(document.title, "fd-title") + body(words.name(document.path), "fd-path"))
     draw_way(document)
     draw_proofs(proofs)
 

@@ -1,5 +1,6 @@
-"""Numbers and times as a person would say them."""
+"""Numbers, times and names as a person would say them."""
 
+import unicodedata
 from datetime import UTC, datetime
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -46,6 +47,11 @@ def time_left(seconds: float) -> str:
     if seconds < 90:
         return f"about {10 * round(seconds / 10)} s left"
     return f"about {seconds / 60:.0f} min left" if seconds < 7_200 else f"about {_long(seconds)} left"
+
+
+def name(path: str) -> str:
+    """A path in which no invisible sign can turn the writing direction and make `exe.txt` look like `txt.exe`."""
+    return "".join("\ufffd" if unicodedata.category(character)[0] == "C" else character for character in path)
 
 
 def size(size_bytes: int) -> str:

@@ -1,6 +1,7 @@
 """How a worker does jobs: claim them, keep their leases, do them, and turn a failure into a sentence on the row."""
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from bot.records import Job
 # How many jobs are taken together: in bulk as many as fill the embedding model's batches.
 TOGETHER = {jobs.FAST: 8, jobs.BULK: 64, jobs.GPU: 1}
 
+NICE = 10
+
 Work = Callable[[Desk, Sequence[Job]], None]
 
 log = get_log(__name__)
@@ -21,7 +24,9 @@ log = get_log(__name__)
 
 @functools.cache
 def desk(*, background: bool = False) -> Desk:
-    """The worker process's desk, wired at its first job."""
+    """The worker process's desk, wired at its first job. In the background it leaves the processor to others."""
+    if background:
+        os.nice(NICE)
     return open_desk(background=background)
 
 

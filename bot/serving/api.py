@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import sqlalchemy as sa
 import torch
 import uvicorn
 from fastapi import APIRouter, FastAPI, Header, Request
@@ -19,8 +20,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 from transformers.utils.logging import disable_progress_bar
 
-from bot.errors import FrontdeskError
-from bot.log import set_up_logging
+from bot import db, indexes
+from bot.errors import FrontdeskError, ModelMissing
+from bot.log import get_log, set_up_logging
 from bot.serving.chat import Chat
 from bot.serving.embeddings import BACKGROUND, Embedder
 from bot.serving.engine import Engine
@@ -32,6 +34,8 @@ from bot.serving.refusals import UnknownModel
 from bot.serving.weights import locate
 from bot.serving.wire import ChatBody, EmbeddingsBody, Json, LoadAdapterBody, UnloadAdapterBody, model_card
 from bot.settings import Settings, load_settings
+
+log = get_log(__name__)
 
 
 def create_app(engine: Engine, embedders: Mapping[str, Embedder], api_key: str) -> ASGIApp:
@@ -122,9 +126,29 @@ def _watch_routes(metrics: Metrics) -> APIRouter:
     return router
 
 
-def embedding_models(settings: Settings) -> list[str]:
-    """The names of the embedding models to serve."""
-    return [settings.embedding_model]
+def load_embedders(settings: Settings) -> dict[str, Embedder]:
+    """The embedding model of the settings, and, while an index is being rebuilt for it, the one that still answers.
+
+    Raises `ModelMissing` where the weights of the first are not on this machine.
+    """
+    folders = {settings.embedding_model: locate(settings.embedding_model, settings)}
+    for name in _models_in_use(settings):
+        try:
+            folders.setdefault(name, locate(name, settings))
+        except ModelMissing as error:
+            log.warning("what was embedded with a model cannot be searched", model=name, reason=str(error))
+    return {name: Embedder.load(name, folder, settings.models) for name, folder in folders.items()}
+
+
+def _models_in_use(settings: Settings) -> list[str]:
+    engine = db.connect(settings.database)
+    try:
+        return [index.embedding_model for index in indexes.every(engine)] if db.is_current(engine) else []
+    except sa.exc.OperationalError as error:  # the records may still be on their way up
+        log.warning("the indexes are not known yet", reason=str(error))
+        return []
+    finally:
+        engine.dispose()
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -132,10 +156,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(cores())
     engine = Engine.load(settings.model, locate(settings.model, settings))
-    embedders = {
-        name: Embedder.load(name, locate(name, settings), settings.models) for name in embedding_models(settings)
-    }
-    app = create_app(engine, embedders, settings.model_api_key.get_secret_value())
+    app = create_app(engine, load_embedders(settings), settings.model_api_key.get_secret_value())
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
 
 

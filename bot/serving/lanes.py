@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 MOST_THREADS = 16  # a small model gains nothing from more
-LOWEST_PRIORITY = 19
+BACKGROUND_PRIORITY = 10  # a tenth of a busy processor: it gives way, but what waits for it does not time out
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,4 +33,4 @@ def cores() -> int:
 def _step_back() -> None:
     # on Linux a priority belongs to a thread, elsewhere to the whole process; threads made by this one inherit it
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_PRIORITY)

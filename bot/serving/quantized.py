@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 WEIGHTS = "model.safetensors"
-GRAPH_VERSION = 1  # to be raised when the graph changes, so that files of before are not used again
+GRAPH_VERSION = 2  # to be raised when the graph changes, so that files of before are not used again
 OPSET, IR_VERSION = 17, 8
 RUNTIME = "com.microsoft"  # ONNX Runtime's own operators
 

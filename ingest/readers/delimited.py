@@ -4,26 +4,21 @@ import csv
 import re
 import sys
 
-from ingest.readers.reading import Reading, table
+from ingest.readers.reading import Reading, capped, table
 
 DELIMITERS = ",;\t|"
-MOST_COLUMNS = 1_000
-MOST_ROWS = 100_000
 SAMPLE_LINES = 50
 
 
 def read_delimited(text: str, name: str) -> Reading:
     """A CSV or TSV file whose first row names the columns."""
     csv.field_size_limit(sys.maxsize)
-    delimiter = _delimiter(text)
+    declared = re.match(r"sep=(.)\n", text)  # as Excel writes and reads it
+    text = text.removeprefix(declared.group()) if declared else text
+    delimiter = declared.group(1) if declared else _delimiter(text)
     lines = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True))
-    notes = []
-    if max(map(len, lines), default=0) > MOST_COLUMNS:
-        notes.append(f"The columns after the first {MOST_COLUMNS} were left out.")
-    if len(lines) > MOST_ROWS:
-        notes.append(f"The rows after the first {MOST_ROWS} were left out.")
-    blocks = table([row[:MOST_COLUMNS] for row in lines[:MOST_ROWS]])
-    return Reading("", tuple(blocks), notes=tuple(notes))
+    lines, notes = capped(lines)
+    return Reading("", tuple(table(lines)), notes=tuple(notes))
 
 
 def is_delimited(text: str) -> bool:
@@ -37,9 +32,6 @@ def is_delimited(text: str) -> bool:
 
 def _delimiter(text: str) -> str:
     """The delimiter that cuts the first lines into the most equally long rows."""
-    declared = re.match(r"sep=(.)\n", text)
-    if declared:
-        return declared.group(1)
     lines = [line + "\n" for line in text[:200_000].splitlines()[:SAMPLE_LINES]]
 
     def evenness(delimiter: str) -> tuple[float, int]:

@@ -12,8 +12,10 @@ INVISIBLE = re.compile(
     "[\u200b\u2060-\u2064\u2066-\u206f\u202a-\u202e\u180e\U000e0000-\U000e0fff]"
     "|[\u200c\u200d](?=[\x00-\x7f]|$)|(?<=[\x00-\x7f])[\u200c\u200d]"
 )
-# What layout leaves behind: control characters, soft hyphens, byte order and direction marks.
-NOISE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\ufeff\u200e\u200f\ufffe\uffff\ud800-\udfff]")
+# What layout and terminals leave: colour codes, control characters, soft hyphens, byte order and direction marks.
+NOISE = re.compile(
+    "\x1b\\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\ufeff\u200e\u200f\ufffe\uffff\ud800-\udfff]"
+)
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "}
 )
@@ -32,6 +34,11 @@ def cleaned(reading: Reading) -> Reading:
     seen = any(INVISIBLE.search(block.text) for block in reading.blocks)
     notes = (*reading.notes, *note(["invisible characters"] if seen else []))
     return Reading(visible(reading.title), blocks, reading.pages, notes)
+
+
+def shown(name: str) -> str:
+    """A file's name as a sentence can hold it: on one line, and without characters that turn its letters around."""
+    return re.sub(r"\s", " ", visible(name))
 
 
 def visible(text: str) -> str:

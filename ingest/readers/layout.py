@@ -22,6 +22,8 @@ MARGIN = 0.12
 # Symbol fonts put their bullets at F000 to F0FF.
 BULLET = re.compile(r"([•●○▪■◦‣–*·\uf000-\uf0ff-]|\(?\d{1,2}[.)]|\(?[a-z][.)])(\s|$)")
 
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
+
 
 @dataclass(slots=True)
 class Span:
@@ -35,7 +37,7 @@ class Span:
     height: float
     is_bold: bool
     lines: int = 1
-    # The left edge of its last line, and the right edge of its longest.
+    # How far its last line reaches; in Hebrew and Arabic mirrored.
     last_right: float = 0.0
 
     def beside(self, other: "Span") -> bool:
@@ -83,13 +85,18 @@ def _segments(words: list[Span]) -> list[Span]:
     for word in words:
         last = found[-1] if found else None
         tall = max(word.height, last.height) if last else 0
+        gap = _gap(last, word) if last else 0
         widest = BULLET_GAP if last and BULLET.fullmatch(last.text) else WORD_GAP
-        if last and last.beside(word) and -0.5 * tall < word.left - last.right < widest * tall:
-            glue = " " if word.left - last.right > 0.08 * tall else ""
-            _extend(last, word, glue)
+        if last and last.beside(word) and -0.5 * tall < gap < widest * tall:
+            _extend(last, word, " " if gap > 0.08 * tall else "")
         else:
             found.append(word)
     return found
+
+
+def _gap(span: Span, word: Span) -> float:
+    """The space between a word and the one before, which is on its right where Hebrew or Arabic is written."""
+    return span.left - word.right if RIGHT_TO_LEFT.search(word.text) else word.left - span.right
 
 
 def _extend(span: Span, other: Span, glue: str) -> None:
@@ -98,7 +105,8 @@ def _extend(span: Span, other: Span, glue: str) -> None:
     span.text += glue + other.text
     span.left, span.bottom = min(span.left, other.left), min(span.bottom, other.bottom)
     span.right, span.top = max(span.right, other.right), max(span.top, other.top)
-    span.last_right = other.right
+    mirrored = RIGHT_TO_LEFT.search(other.text)
+    span.last_right = span.right - (other.left - span.left) if mirrored else other.right
 
 
 def _paragraphs(segments: list[Span]) -> list[Span]:

@@ -1,16 +1,17 @@
 """E-mail: EML files by the standard library, Outlook's MSG files by their streams (MS-OXMSG)."""
 
+import contextlib
 import email
 import email.policy
 import re
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from typing import Any
 
 import olefile
 
 from bot.errors import UnreadableDocument
 from ingest.readers import html
+from ingest.readers.encoding import decode
 from ingest.readers.reading import Block, Parcel, Reading
 from ingest.readers.text import read_text
 
@@ -22,23 +23,18 @@ FILE_DATA, FILE_NAME, SHORT_NAME = "3701", "3707", "3704"
 SENT = b"\x40\x00\x39\x00"
 
 
-def read_mail(text: str, name: str) -> Parcel:
+def read_mail(content: bytes, name: str) -> Parcel:
     """An EML file: subject, who wrote to whom and when, the body, and its attachments as parts."""
-    message = email.message_from_bytes(text.encode("utf-8", "replace"), policy=email.policy.default)
-    return parcel(message, name)
-
-
-def parcel(message: Any, name: str) -> Parcel:
-    """A message's own reading and its attachments."""
+    message: Any = email.message_from_bytes(content, policy=email.policy.default)
     if message.get_content_type() in ("multipart/encrypted", "application/pkcs7-mime"):
         raise UnreadableDocument(f"'{name}' is an encrypted e-mail; save it decrypted.")
     fields = {field: _field(message, field) for field in FIELDS}
     body = message.get_body(("plain", "html"))
-    content = _content(body) if body is not None else ""
+    text = _content(body) if body is not None else ""
     is_html = body is not None and body.get_content_type() == "text/html"
     attached = [part for part in message.walk() if part is not body and _is_attached(part)]
     parts = tuple((str(part.get_filename() or "message"), _bytes(part)) for part in attached[:MOST_ATTACHMENTS])
-    return Parcel(_reading(_field(message, "Subject"), fields, content, is_html), parts, "Attachment: ")
+    return Parcel(_reading(_field(message, "Subject"), fields, text, is_html), parts, "Attachment: ")
 
 
 def read_msg(content: bytes, name: str) -> Parcel:
@@ -71,19 +67,27 @@ def _reading(subject: str, fields: dict[str, str], body: str, is_html: bool) -> 
     return Reading(" ".join(subject.split()), (*head, *found.blocks), notes=found.notes)
 
 
-def _field(message: EmailMessage, field: str) -> str:
-    """A header field; the standard library stumbles over some malformed ones."""
+def _field(message: Any, field: str) -> str:
+    """A header field, also one that is malformed or, against the rules, not in ASCII."""
     try:
-        return str(message.get(field, ""))
+        known = str(message.get(field, ""))
     except (ValueError, IndexError, AttributeError, TypeError, LookupError):
-        return next((value for key, value in message.raw_items() if key.lower() == field.lower()), "")
+        known = "\ufffd"
+    if "\ufffd" not in known:
+        return known
+    raw = next((value for key, value in message.raw_items() if key.lower() == field.lower()), "")
+    return decode(str(raw).encode("utf-8", "surrogateescape")) or ""
 
 
 def _content(part: Any) -> str:
-    try:
-        return str(part.get_content())
-    except (LookupError, KeyError, ValueError, AssertionError):
-        return (part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+    """The text of a part in its declared encoding, or in the one that it is really written in."""
+    content = _bytes(part)
+    declared = part.get_content_charset() or "ascii"
+    # What is good UTF-8 beyond ASCII is nothing else, whatever it says.
+    for encoding in (declared,) if content.isascii() else ("utf-8", declared):
+        with contextlib.suppress(LookupError, UnicodeDecodeError):
+            return content.decode(encoding)
+    return decode(content) or content.decode("utf-8", "replace")
 
 
 def _is_attached(part: Any) -> bool:

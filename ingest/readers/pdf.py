@@ -61,8 +61,14 @@ def read_pdf(content: bytes, name: str) -> Reading:
         blocks = sorted([*blocks, *recognised], key=lambda block: block.page or 0)
         notes += told if blocks else ()
     title = " ".join((document.get_metadata_value("Title") or "").split())
-    named = first_heading(blocks) if not title or JUNK_TITLE.match(title) else title
+    named = _largest_heading(blocks) if not title or JUNK_TITLE.match(title) else title
     return Reading(named, tuple(blocks), len(document), notes)
+
+
+def _largest_heading(blocks: list[Block]) -> str:
+    """The largest heading of the first two pages, where a title page has it, else the first."""
+    early = [b for b in blocks if b.kind == "heading" and (b.page or 0) <= 2 and len(b.text) > 5]
+    return min(early, key=lambda block: block.level).text if early else first_heading(blocks)
 
 
 def _has_picture(document: Any, number: int) -> bool:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 BlockKind = Literal["heading", "text", "row"]
 DEEPEST_HEADING = 6
+MOST_COLUMNS, MOST_ROWS = 1_000, 100_000
 # A row that names the columns has this share of the cells of the fullest row.
 FULL_ROW = 0.6
 
@@ -74,6 +75,16 @@ def table(cells: list[list[str]], page: int | None = None) -> list[Block]:
     captions = [Block("text", " ".join(dict.fromkeys(filter(None, row))), page=page) for row in filled[:first]]
     header, *body = filled[first:]
     return captions + (rows([], [header, *body], page) if _names_nothing(header) else rows(header, body, page))
+
+
+def capped(lines: list[list[Any]]) -> tuple[list[list[Any]], list[str]]:
+    """As many rows and columns as one table may have, and notes about what was left out."""
+    notes = []
+    if max(map(len, lines), default=0) > MOST_COLUMNS:
+        notes.append(f"The columns after the first {MOST_COLUMNS:,} were left out.")
+    if len(lines) > MOST_ROWS:
+        notes.append(f"The rows after the first {MOST_ROWS:,} were left out.")
+    return [line[:MOST_COLUMNS] for line in lines[:MOST_ROWS]], notes
 
 
 def _names_nothing(header: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """Plain text in any encoding, and Markdown."""
 
+import html
 import itertools
 import re
 from collections.abc import Iterator
@@ -67,7 +68,8 @@ def _blocks(node: SyntaxTreeNode) -> Iterator[Block]:
         elif child.type in ("paragraph", "fence", "code_block"):
             yield Block("text", _plain(child))
         elif child.type == "html_block":
-            yield Block("text", re.sub(r"<!--.*?-->|<[^>]*>", " ", child.content, flags=re.DOTALL).strip())
+            plain = re.sub(r"<!--.*?-->|<[^>]*>", " ", child.content, flags=re.DOTALL)
+            yield Block("text", html.unescape(plain).strip())
         else:
             yield from _blocks(child)
 

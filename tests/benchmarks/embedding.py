@@ -69,11 +69,11 @@ def chunked(words: list[str], count: int) -> list[str]:
 
 
 def in_turns(plain: SentenceTransformer, embedder: Embedder, chunks: list[str], rounds: int) -> Speeds:
-    """Both on the same chunks, `rounds` times each after one to warm up."""
+    """Both on the same chunks at the same priority, `rounds` times each after one to warm up."""
     speeds = Speeds([], [])
     for _ in range(rounds + 1):
         speeds.plain.append(_speed(lambda texts: plain.encode(texts, batch_size=32, normalize_embeddings=True), chunks))
-        speeds.ours.append(_speed(lambda texts: embedder.embed(texts, background=True), chunks))
+        speeds.ours.append(_speed(lambda texts: embedder.embed(texts), chunks))
     return Speeds(speeds.plain[1:], speeds.ours[1:])
 
 

@@ -3,20 +3,23 @@
 import io
 import json
 import random
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import docx
-import openpyxl
 import pptx
 import pytest
+import xlsxwriter
 
 from bot.errors import ReaderKilled, UnreadableDocument
 from ingest import sample, sandbox
 
 PATIENCE = 40
+PARAGRAPH = "<w:p><w:r><w:t>{}</w:t></w:r></w:p>"
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 LAUGHS = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(
     f"<!ENTITY {after} '{f'&{before};' * 10}'>" for before, after in zip("abcdefghi", "bcdefghij", strict=True)
@@ -54,12 +57,11 @@ def slides() -> bytes:
 
 
 def sheet(cells: list[list[object]]) -> bytes:
-    book = openpyxl.Workbook()
-    assert book.active is not None
-    for row in cells:
-        book.active.append(row)
     held = io.BytesIO()
-    book.save(held)
+    with xlsxwriter.Workbook(held) as book:
+        page = book.add_worksheet()
+        for number, row in enumerate(cells):
+            page.write_row(number, 0, row)
     return held.getvalue()
 
 
@@ -71,6 +73,10 @@ def with_member(archive: bytes, name: str, change: Callable[[bytes], bytes]) -> 
 
 def word_of(body: bytes) -> bytes:
     return with_member(word(), "word/document.xml", lambda _: body)
+
+
+def document_of(body: str, before: str = "") -> bytes:
+    return f"{before}<w:document {WORD}><w:body>{body}</w:body></w:document>".encode()
 
 
 def pdf(*objects: bytes, pages: int = 1, kids: bytes = b"3 0 R") -> bytes:
@@ -108,13 +114,23 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "crowd.zip": ("more than 2,000 files", lambda: zipped_as({f"{n}.txt": "x" for n in range(2_001)})),
     "bomb.docx": (
         "far more than its size",
-        lambda: word_of(
-            f"<w:document {WORD}><w:body>{'<w:p><w:r><w:t>bomb</w:t></w:r></w:p>' * 4_000_000}</w:body></w:document>".encode()
-        ),
+        lambda: word_of(document_of(PARAGRAPH.format("bomb") * 4_000_000)),
     ),
     "bomb.xlsx": (
         "far more than its size",
         lambda: with_member(sheet([[1]]), "xl/worksheets/sheet1.xml", lambda body: body + b" " * 120_000_000),
+    ),
+    "corners.xlsx": (
+        "cells too far apart",
+        lambda: with_member(
+            sheet([[1]]),
+            "xl/worksheets/sheet1.xml",
+            lambda _: (
+                b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+                b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
+                b"</sheetData></worksheet>"
+            ),
+        ),
     ),
     "locked.zip": ("protected by a password", lambda: locked(zipped(a_txt="secret"))),
     "deep.json": ("nested too deeply", lambda: b"[" * 200_000 + b"]" * 200_000),
@@ -122,9 +138,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "deep.html": ("nested too deeply", lambda: b"<html><body>" + b"<div>" * 50_000 + b"inside"),
     "laughs.docx": (
         "damaged",
-        lambda: word_of(
-            f"{LAUGHS}]><w:document {WORD}><w:body><w:p><w:r><w:t>&j;</w:t></w:r></w:p></w:body></w:document>".encode()
-        ),
+        lambda: word_of(document_of(PARAGRAPH.format("&j;"), f"{LAUGHS}]>")),
     ),
     "laughs.xml": ("entities", lambda: f"{LAUGHS}]><x>&j;</x>".encode()),
     "laughs.svg": (
@@ -148,7 +162,8 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         "no text layer",
         lambda: pdf(
             *page(b"/X Do", extra=b"/XObject<</X 6 0 R>>"),
-            b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>/Length 5>>stream\n/X Do\nendstream",
+            b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>/Length 5>>"
+            b"stream\n/X Do\nendstream",
         ),
     ),
 }
@@ -156,9 +171,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
 READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "outside.docx": (
         "before",
-        lambda: word_of(
-            f"{XXE}<w:document {WORD}><w:body><w:p><w:r><w:t>before &leak;</w:t></w:r></w:p></w:body></w:document>".encode()
-        ),
+        lambda: word_of(document_of(PARAGRAPH.format("before &leak;"), XXE)),
     ),
     "climb.zip": ("hello", lambda: zipped_as({"../../x.txt": "hello", "/etc/y.txt": "goodbye"})),
     "deep.md": ("***", lambda: b"> " * 20_000 + b"inside\n\n" + b"[" * 20_000 + b"*" * 20_000),
@@ -221,6 +234,19 @@ def test_a_hostile_file_gives_its_text_and_nothing_else(name: str, tmp_path: Pat
     text = "\n".join([*(block.text for block in reading.blocks), *reading.notes])
     assert words in text
     assert "root:" not in text and "haha" not in text and "\u202e" not in text
+
+
+def test_a_name_cannot_turn_its_sentence_around(tmp_path: Path) -> None:
+    place = tmp_path / "invoice\u202efdp\n.exe"
+    place.write_bytes(b"MZ\x90\0\x03\0\0\0")
+    with pytest.raises(UnreadableDocument, match=r"^'invoicefdp \.exe' is of a kind that is not supported"):
+        sandbox.read(place)
+
+
+def test_a_worker_loads_no_parser() -> None:
+    program = "import sys, ingest.sandbox; print([m for m in ('lxml', 'kreuzberg', 'pypdfium2') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def good_files() -> dict[str, bytes]:

@@ -10,7 +10,8 @@ from given_pages import PASSWORD, TOKEN, stranger_page
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from bot import db, staff
+from bot import db, indexes, staff
+from bot.settings import load_settings
 
 APPLICATION = Path(__file__).resolve().parents[2] / "ui" / "app.py"
 
@@ -24,6 +25,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engin
     st.cache_resource.clear()
     engine = db.connect(f"sqlite:///{tmp_path / 'frontdesk.sqlite'}")
     db.migrate(engine)
+    indexes.ensure(engine, load_settings())
     staff.reset_password(engine, PASSWORD)
     yield engine
     engine.dispose()

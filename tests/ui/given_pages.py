@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from bot import conversations, db, jobs, ledger
-from bot.records import Answer, Chunk, Citation, Indexed, Passage, Sighting, Timings
+from bot.records import Answer, Chunk, Citation, Indexed, Meta, Passage, Sighting, Timings
 
 TOKEN = "c" * 43
 CUSTOMER = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -29,14 +29,33 @@ def stranger_page(name: str) -> AppTest:
     return AppTest.from_function(draw, args=(name,), default_timeout=15)
 
 
-def index(engine: sa.Engine, path: str = "returns.md", title: str = "Returns", text: str = TEXT) -> Passage:
-    """A document that answers, made of one piece."""
-    ledger.observe(engine, [Sighting(path, hashlib.sha256(text.encode()).hexdigest(), len(text), 0.0)])
+def index(
+    engine: sa.Engine,
+    path: str = "returns.md",
+    title: str = "Returns",
+    text: str = TEXT,
+    meta: Meta = Meta(),  # noqa: B008 - it is frozen
+    notes: tuple[str, ...] = (),
+    pieces: int = 1,
+    changed_at: float = 0.0,
+) -> Passage:
+    """A document that answers, made of one piece, or of several alike."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    ledger.observe(engine, [Sighting(path, digest, len(text), changed_at, meta)])
     (job,) = jobs.claim(engine, jobs.FAST)
-    chunk = Chunk(f"{path}-0", int(job.subject), 0, "Refunds", 2, text, title)
-    ledger.store(engine, [chunk])
-    ledger.activate(engine, [Indexed(job, title, 3, 1, (), {"read": 5.0})])
-    return Passage(chunk.chunk_id, chunk.version_id, path, title, "Refunds", 2, text, 1.0)
+    texts = [text, *(f"Piece number {number + 1}." for number in range(1, pieces))]
+    chunks = [
+        Chunk(f"{job.subject}-{number}", int(job.subject), number, "Refunds", 2, said, title)
+        for number, said in enumerate(texts)
+    ]
+    ledger.store(engine, chunks)
+    ledger.activate(engine, [Indexed(job, title, 3, pieces, notes, {"waited": 20.0, "read": 5.0})])
+    return Passage(chunks[0].chunk_id, chunks[0].version_id, path, title, "Refunds", 2, text, 1.0)
+
+
+def wait(engine: sa.Engine, path: str) -> None:
+    """A document that nobody has begun to read."""
+    ledger.observe(engine, [Sighting(path, "digest", 1, 0.0)])
 
 
 def fail(engine: sa.Engine, path: str, error: str) -> None:

@@ -29,11 +29,13 @@ class FakeModel:
         self.may_finish = threading.Event()
         self.may_finish.set()
         self.asked: list[tuple[str, Sequence[Turn]]] = []
+        self.collections: list[str] = []
 
     def consult(
-        self, desk: Desk, question: str, history: Sequence[Turn], conversation_id: str | None
+        self, desk: Desk, question: str, history: Sequence[Turn], conversation_id: str | None, collection: str
     ) -> Iterator[Event]:
         self.asked.append((question, history))
+        self.collections.append(collection)
         yield Found((self.passage,))
         if self.error:
             raise self.error
@@ -71,6 +73,37 @@ def test_a_question_is_answered_with_its_source(model: FakeModel, customer_page:
     assert customer_page.expander[0].label == r"\[1\] Returns · Refunds · page 2"
     assert "<mark>Anything unused may be returned within 45 days.</mark>" in shown(customer_page)
     assert r"style\-v1 · 3\.2 s" in [caption.value for caption in customer_page.caption]
+
+
+def test_a_customer_can_ask_about_one_folder(engine: sa.Engine, model: FakeModel, customer_page: AppTest) -> None:
+    index(engine, "hr/policies/leave.md", "Leave", "Leave is 30 days.")
+    index(engine, "sample/gifts.md", "Gifts", "Gifts are nice.")
+    customer_page.run()
+    choice = customer_page.selectbox(key="collection")
+    assert choice.options == ["Ask about: everything", "Ask about: hr", "Ask about: hr/policies"]
+    choice.set_value("hr").run()
+    customer_page.chat_input(key="question").set_value("How much leave?").run()
+    customer_page.selectbox(key="collection").set_value("").run()
+    customer_page.chat_input(key="question").set_value("And gifts?").run()
+    assert model.collections == ["hr", ""]
+
+
+def test_a_folder_that_went_is_not_asked_about(engine: sa.Engine, model: FakeModel, customer_page: AppTest) -> None:
+    index(engine, "hr/leave.md", "Leave", "Leave is 30 days.")
+    customer_page.run()
+    customer_page.selectbox(key="collection").set_value("hr").run()
+    ledger.tombstone(engine, ["hr/leave.md"])
+    customer_page.run()
+    assert not customer_page.selectbox
+    customer_page.chat_input(key="question").set_value("How long?").run()
+    assert model.collections == [""]
+
+
+def test_without_folders_there_is_nothing_to_choose(
+    engine: sa.Engine, model: FakeModel, customer_page: AppTest
+) -> None:
+    index(engine, "sample/gifts.md", "Gifts", "Gifts are nice.")
+    assert not customer_page.run().selectbox
 
 
 def test_the_next_question_brings_its_history(model: FakeModel, customer_page: AppTest) -> None:

@@ -1,0 +1,178 @@
+"""Any file's content as a `Reading`: one reader a kind, chosen by the content, never by the name alone.
+
+Importing this loads every library that reads files. The sandbox's nursery does so once and then forks, so nothing
+here may start a thread or open a file when it is imported.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.errors import UnreadableDocument
+from ingest.readers import (
+    data,
+    delimited,
+    epub,
+    hidden,
+    html,
+    kinds,
+    legacy,
+    mail,
+    ocr,
+    opendocument,
+    pdf,
+    sheets,
+    slides,
+    text,
+    word,
+    xml,
+)
+from ingest.readers.archive import locked, read_zip
+from ingest.readers.encoding import decode
+from ingest.readers.reading import DEEPEST_HEADING, Block, Parcel, Reading, heading
+
+SUPPORTED = "PDF, Word, PowerPoint, Excel, OpenDocument, HTML, Markdown or text"
+MOST_CHARACTERS, MOST_BLOCKS = 20_000_000, 500_000
+MOST_REFUSALS = 10
+
+BINARY: dict[str, Callable[[bytes, str], Reading | Parcel]] = {
+    "pdf": pdf.read_pdf,
+    "docx": word.read_docx,
+    "pptx": slides.read_pptx,
+    "sheets": sheets.read_sheets,
+    "odt": opendocument.read_opendocument,
+    "epub": epub.read_epub,
+    "doc": legacy.read_doc,
+    "ppt": legacy.read_ppt,
+    "rtf": legacy.read_rtf,
+    "msg": mail.read_msg,
+    "mail": mail.read_mail,
+    "zip": read_zip,
+    "image": ocr.read_image,
+}
+TEXTUAL: dict[str, Callable[[str, str], Reading | Parcel]] = {
+    "text": text.read_text,
+    "markdown": text.read_markdown,
+    "rst": legacy.read_rst,
+    "org": legacy.read_org,
+    "html": html.read_html,
+    "xml": xml.read_xml,
+    "json": data.read_json,
+    "yaml": data.read_yaml,
+    "delimited": delimited.read_delimited,
+}
+
+
+WARMING = {
+    "a.txt": b"Hours\n=====\n\nWe open at nine.",
+    "a.md": b"# Hours\n\nWe open at nine.",
+    "a.html": b"<html><body><h1>Hours</h1><p>We open at nine.</p></body></html>",
+    "a.csv": b"Day,Opens\nMonday,9\n",
+    "a.json": b'[{"day": "Monday"}]',
+    "a.eml": b"From: a\nTo: b\nSubject: Hours\n\nWe open at nine.",
+}
+
+
+def warm_up() -> None:
+    """Compile the patterns of the commonest kinds, so that what forks from this process need not."""
+    for name, content in WARMING.items():
+        read_content(content, name)
+
+
+def read_content(content: bytes, name: str) -> tuple[str, Reading]:
+    """The kind of a file and what it says."""
+    if not content.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
+        raise UnreadableDocument(f"'{name}' is empty.")
+    kind, found = _read(content, name)
+    reading = hidden.cleaned(_unpacked(found) if isinstance(found, Parcel) else found)
+    if not reading.blocks:
+        raise UnreadableDocument(_nothing(name, kind, reading))
+    return kind, _bounded(reading)
+
+
+def _read(content: bytes, name: str) -> tuple[str, Reading | Parcel]:
+    """Whatever a library raises is a sentence by the time it leaves here, but for running out of memory."""
+    try:
+        kind = kinds.binary_kind(content, name) or ""
+        if kind == "locked":
+            raise locked(name)
+        if kind in BINARY:
+            return kind, BINARY[kind](content, name)
+        written = None if kind else decode(content)
+        if written is None:
+            raise UnreadableDocument(f"'{name}' is of a kind that is not supported; save it as {SUPPORTED}.")
+        if not written.strip():
+            raise UnreadableDocument(f"'{name}' is empty.")
+        kind = kinds.text_kind(written, name)
+        if kind in BINARY:  # a mail, whose parts have encodings of their own, unless the file as a whole has one
+            return kind, BINARY[kind](written.encode() if b"\0" in content else content, name)
+        return kind, TEXTUAL[kind](written, name)
+    except (UnreadableDocument, MemoryError):
+        raise
+    except RecursionError as error:
+        raise UnreadableDocument(f"'{name}' is nested too deeply to be read; simplify it.") from error
+    except Exception as error:
+        raise UnreadableDocument(f"'{name}' is damaged or not what its content claims; export it again.") from error
+
+
+def _unpacked(parcel: Parcel) -> Reading:
+    """A parcel's own blocks, then each part's under a heading with its name. A parcel in a parcel stays packed."""
+    blocks, notes, refusals = list(parcel.reading.blocks), list(parcel.reading.notes), []
+    for path, content in parcel.parts:
+        name = hidden.shown(path)
+        try:
+            part = _part(content, name)
+        except UnreadableDocument as error:
+            refusals.append(f"Left out: {error}")
+            continue
+        blocks += [heading(f"{parcel.label}{name}", 1), *map(_deeper, part.blocks)]
+        notes += [note for note in part.notes if note not in notes]
+    if len(refusals) > MOST_REFUSALS:
+        refusals[MOST_REFUSALS:] = [f"Left out: {len(refusals) - MOST_REFUSALS} further parts."]
+    return replace(parcel.reading, blocks=tuple(blocks), notes=(*notes, *refusals))
+
+
+def _part(content: bytes, name: str) -> Reading:
+    if not content.strip():
+        raise UnreadableDocument(f"'{name}' is empty.")
+    kind, found = _read(content, name)
+    if isinstance(found, Parcel):
+        if kind == "zip":
+            raise UnreadableDocument(f"'{name}' is an archive inside another; unpack it.")
+        found = found.reading
+    if not any(block.text.strip() for block in found.blocks):
+        raise UnreadableDocument(_nothing(name, kind, found))
+    return found
+
+
+def _deeper(block: Block) -> Block:
+    return (
+        replace(block, level=min(block.level + 1, DEEPEST_HEADING), page=None)
+        if block.level
+        else replace(block, page=None)
+    )
+
+
+def _nothing(name: str, kind: str, reading: Reading) -> str:
+    if kind in ("pdf", "image") and not reading.notes:
+        why = (
+            "no text was recognised in it either"
+            if ocr.languages()
+            else "a scan is only read where Tesseract is installed"
+        )
+        return f"'{name}' has no text layer, and {why}."
+    why = f" {reading.notes[0]}" if reading.notes else ""
+    return f"'{name}' has no text, so there is nothing to answer from.{why}"
+
+
+def _bounded(reading: Reading) -> Reading:
+    """A reading of at most so many characters; that there was more is said in a note."""
+    left, kept = MOST_CHARACTERS, []
+    for block in reading.blocks[:MOST_BLOCKS]:
+        if left <= 0:
+            break
+        kept.append(block if len(block.text) <= left else replace(block, text=block.text[:left]))
+        left -= len(block.text)
+    if left >= 0 and len(kept) == len(reading.blocks):
+        return reading
+    note = f"Only the first {sum(len(block.text) for block in kept):,} characters were read; split the file."
+    return replace(reading, blocks=tuple(kept), notes=(*reading.notes, note))
