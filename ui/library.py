@@ -164,16 +164,16 @@ def _facts(document: Document) -> str:
 
 def _about(meta: Meta, now: float) -> str:
     """Whose a document is, and when it answers. A last day counts as a whole, so it ends a moment before the next."""
-    parts = [f"owner: {meta.owner}"] if meta.owner else []
+    parts = [f"Owner: {meta.owner}"] if meta.owner else []
     begins = words.day(meta.valid_from) if meta.valid_from is not None else ""
     ends = words.day(meta.valid_until - 1) if meta.valid_until is not None else ""
     until = f" until {ends}" if ends else ""
     if _expired(meta, now):
-        parts.append(f"expired: it answered until {ends}")
+        parts.append(f"Expired: it answered until {ends}")
     elif _not_yet(meta, now):
-        parts.append(f"not yet valid: answers from {begins}{until}")
+        parts.append(f"Not yet valid: answers from {begins}{until}")
     elif begins or ends:
-        parts.append(f"answers{f' since {begins}' if begins else ''}{until}")
+        parts.append(f"Answers{f' since {begins}' if begins else ''}{until}")
     return " · ".join(parts)
 
 

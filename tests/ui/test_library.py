@@ -141,10 +141,10 @@ def test_the_promise_of_freshness_is_shown(engine: sa.Engine, staff_page: Draw) 
     ("meta", "badge", "said"),
     [
         (Meta("Maria", noon("2026-12-10"), noon("2027-02-01")), "Not valid yet", "answers from 10 Dec 2026 until"),
-        (Meta("", None, noon("2026-11-01")), "Expired", "expired: it answered until 1 Nov 2026"),
-        (Meta("", noon("2026-11-01"), noon("2027-02-01")), "Answerable", "answers since 1 Nov 2026 until 1 Feb 2027"),
-        (Meta("", None, datetime(2027, 2, 1).timestamp()), "Answerable", "answers until 31 Jan 2027"),
-        (Meta("Maria Lind"), "Answerable", "owner: Maria Lind"),
+        (Meta("", None, noon("2026-11-01")), "Expired", "Expired: it answered until 1 Nov 2026"),
+        (Meta("", noon("2026-11-01"), noon("2027-02-01")), "Answerable", "Answers since 1 Nov 2026 until 1 Feb 2027"),
+        (Meta("", None, datetime(2027, 2, 1).timestamp()), "Answerable", "Answers until 31 Jan 2027"),
+        (Meta("Maria Lind"), "Answerable", "Owner: Maria Lind"),
     ],
 )
 def test_a_row_says_whose_a_document_is_and_when_it_answers(
