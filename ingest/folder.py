@@ -16,7 +16,7 @@ from bot.log import get_log
 
 SETTLED_SECONDS = 0.3
 F_SETSIG = 10  # of Linux's fcntl.h; Python does not name it
-UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", "~")
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", "~", "#")
 META = ".meta.yaml"
 
 log = get_log(__name__)

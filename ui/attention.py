@@ -57,15 +57,13 @@ def draw_work(progress: Progress, left: int, whole: int) -> None:
 
 def draw_nothing_yet(inbox: str) -> None:
     """How to begin."""
-    with st.container(key="nothing-yet", border=True, horizontal_alignment="center", gap="xsmall"):
-        st.markdown("**There are no documents yet**", text_alignment="center")
-        st.caption(
-            sentence(
-                f"Drop the first one above, or copy files into `{inbox}`. They are answerable seconds later. "
-                "`frontdesk sample` brings a made-up company to try things out with."
-            ),
-            text_alignment="center",
-        )
+    st.info(
+        sentence(
+            f"There are no documents yet. Drop the first one above, or copy files into `{inbox}`; they are answerable "
+            "seconds later. `frontdesk sample` brings a made-up company to try things out with."
+        ),
+        icon=":material/folder_open:",
+    )
 
 
 def _pace(progress: Progress) -> str:

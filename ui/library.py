@@ -39,7 +39,7 @@ def draw_freshness(freshness: Freshness) -> None:
     typical, slow = words.duration(freshness.p50_ms), words.duration(freshness.p95_ms)
     st.caption(
         f"Answerable after {typical} (typical), within {slow} (95 of 100) · "
-        f"{words.count(freshness.documents, 'document')} in the last 24 hours",
+        f"{words.count(freshness.documents, 'change')} in the last 24 hours",
         help="From a file's last write to the first moment at which an answer can use it: "
         "half of the documents took at most the first time (p50), 95 % at most the second (p95).",
     )

@@ -71,7 +71,7 @@ def draw_pieces(document: Document, pieces: Sequence[Chunk]) -> None:
 
 def draw_piece(piece: Chunk) -> None:
     """One piece with where it stands."""
-    place = [str(piece.ordinal + 1), piece.heading, f"page {piece.page}" if piece.page else ""]
+    place = [f"Piece {piece.ordinal + 1}", piece.heading, f"page {piece.page}" if piece.page else ""]
     st.html(body(" · ".join(part for part in place if part), "fd-quiet") + body(piece.text, "fd-text fd-passage"))
 
 

@@ -17,11 +17,11 @@ from starlette.testclient import TestClient
 
 from bot import tokens
 from bot.serving import quantized
-from bot.serving.lanes import BACKGROUND_PRIORITY
 from bot.serving.api import create_app
 from bot.serving.embeddings import Embedder
 from bot.serving.encoders import Embedded, QuantizedEncoder, TorchEncoder, choose, prepare
 from bot.serving.engine import Engine
+from bot.serving.lanes import BACKGROUND_PRIORITY
 from bot.serving.weights import EMBEDDING_MODEL, locate
 from bot.settings import HOME, load_settings
 

@@ -29,8 +29,8 @@ def captions(page: AppTest) -> str:
 
 def test_an_empty_page_says_how_to_begin(engine: sa.Engine, staff_page: Draw) -> None:
     page = staff_page("documents").run()
-    assert "There are no documents yet" in page.markdown[0].value
-    assert "Drop the first one above" in captions(page)
+    assert "There are no documents yet" in page.info[0].value
+    assert "Drop the first one above" in page.info[0].value
     assert not page.error and not page.exception
 
 
@@ -112,16 +112,28 @@ def test_a_deletion_that_is_not_proven_raises_an_alarm(engine: sa.Engine, staff_
     assert not page.run().error
 
 
-def test_work_on_the_way_shows_a_bar_with_how_much_is_done(engine: sa.Engine, staff_page: Draw) -> None:
+def test_work_on_the_way_shows_a_bar(engine: sa.Engine, staff_page: Draw) -> None:
     index(engine, "done.md")
     wait(engine, "a.md")
     wait(engine, "b.md")
     page = staff_page("documents").run()
-    assert page.get("progress")[0].proto.text == "2 documents on the way · 1 a second · a few seconds left"
-    page.session_state["most-waiting"] = 5_000
-    page.run()
-    assert page.get("progress")[0].proto.text.startswith("4,998 of 5,000 documents · ")
-    assert page.get("progress")[0].proto.value == 99
+    assert page.get("progress")[0].proto.text.startswith("2 documents on the way · ")
+
+
+def test_the_bar_shows_how_much_is_done_how_fast_and_how_long_it_will_take() -> None:
+    def draw(waiting: int) -> None:
+        from bot.documents import Progress
+        from ui import attention
+
+        attention.draw_work(Progress(waiting, 38.2, waiting / 38.2), left=0, whole=0)
+
+    page = AppTest.from_function(draw, args=(5_000,)).run()
+    page.args = (3_796,)
+    bar = page.run().get("progress")[0].proto
+    assert bar.text == "1,204 of 5,000 documents · 38 a second · about 2 min left"
+    assert bar.value == 24
+    page.args = (0,)
+    assert not page.run().get("progress")
 
 
 def test_without_work_there_is_no_bar(engine: sa.Engine, staff_page: Draw) -> None:

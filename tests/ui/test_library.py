@@ -134,7 +134,7 @@ def test_the_promise_of_freshness_is_shown(engine: sa.Engine, staff_page: Draw) 
     index(engine, changed_at=time.time() - 4)
     page = staff_page("documents").run()
     (line,) = [caption.value for caption in page.caption if "last 24 hours" in caption.value]
-    assert line.startswith("Answerable after 4.") and line.endswith("· 1 document in the last 24 hours")
+    assert line.startswith("Answerable after 4.") and line.endswith("· 1 change in the last 24 hours")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_a_look_inside_shows_the_pieces_as_they_are(engine: sa.Engine, staff_pag
     index(engine, text="Anything <b>unused</b> may be returned.")
     page = opened(engine, staff_page("documents"))
     assert "Anything &lt;b&gt;unused&lt;/b&gt; may be returned." in shown(page)
-    assert "1 · Refunds · page 2" in shown(page)
+    assert "Piece 1 · Refunds · page 2" in shown(page)
     assert not page.pagination
 
 
