@@ -89,8 +89,8 @@ def listing(
     query = _selected(db.documents, *(c for c in db.versions.c if c.name not in ("document_id", "title")), state)
     query = query.add_columns(db.jobs.c.error).where(db.documents.c.removed == removed)
     if sought.strip():
-        pattern = f"%{sought.strip()}%"
-        query = query.where(db.documents.c.title.ilike(pattern) | db.documents.c.path.ilike(pattern))
+        columns = (db.documents.c.title, db.documents.c.path)
+        query = query.where(sa.or_(*(column.icontains(sought.strip(), autoescape=True) for column in columns)))
     if states:
         query = query.where(state.in_(states))
     if collection:
@@ -117,6 +117,12 @@ def paths(engine: sa.Engine, below: str = "") -> dict[str, str]:
     return {row.path: row.digest for row in db.rows(engine, query)}
 
 
+def among(engine: sa.Engine, wanted: Collection[str]) -> set[str]:
+    """Which of these paths are documents of the folder."""
+    query = sa.select(db.documents.c.path).where(db.documents.c.path.in_(wanted), ~db.documents.c.removed)
+    return {row.path for row in db.rows(engine, query)} if wanted else set()
+
+
 def any_ever(engine: sa.Engine) -> bool:
     """Whether there is, or ever was, a document."""
     return db.one(engine, sa.select(db.documents.c.document_id).limit(1)) is not None
@@ -131,8 +137,10 @@ def count_by_state(engine: sa.Engine) -> dict[DocumentState, int]:
 
 def collections(engine: sa.Engine) -> list[str]:
     """The folders that answering documents lie in, and the folders above them."""
-    query = sa.select(db.documents.c.path).where(db.documents.c.active_version_id.is_not(None))
-    folders = {row.path.rpartition("/")[0] for row in db.rows(engine, query)}
+    path = db.documents.c.path
+    folder = sa.func.rtrim(path, sa.func.replace(path, "/", ""))  # without what follows the last "/"
+    query = sa.select(folder.label("folder")).distinct().where(db.documents.c.active_version_id.is_not(None))
+    folders = {row.folder.rstrip("/") for row in db.rows(engine, query)}
     every = {"/".join(folder.split("/")[:depth]) for folder in folders for depth in range(1, folder.count("/") + 2)}
     return sorted(every - {""})
 
@@ -279,6 +287,7 @@ def _document(row: db.Row) -> Document:
         size_bytes=row.size_bytes,
         pages=row.pages,
         chunks=row.chunk_count,
+        answers=row.active_version_id is not None,
         freshness_ms=None if row.indexed_at is None else 1000 * max(0.0, row.indexed_at - row.modified_at),
         timings_ms=row.timings_ms,
         notes=(*row.notes, *([row.problem] if row.problem else [])),

@@ -5,9 +5,10 @@ once, and so that a person who takes away most of the folder on purpose is not h
 """
 
 import re
+import secrets
 import shutil
-import tempfile
 import unicodedata
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import sqlalchemy as sa
@@ -18,28 +19,32 @@ from bot.records import Chunk
 from bot.settings import Settings
 
 SAMPLE_FOLDER = "sample"
-LONGEST_NAME = 120
+LONGEST_NAME = 150  # bytes
 
 
 def save(inbox: Path, name: str, content: bytes | Path, max_megabytes: int) -> Path:
     """Put a file, given as its content or its place, into the inbox in one step, so that no half of it is ever read;
     return its new place. `name` may name folders; each part of it is made safe.
 
-    Raises `UnreadableDocument` where it is too large.
+    Raises `UnreadableDocument` where it is too large or cannot be put there.
     """
     parts = [safe_name(part) for part in PurePosixPath(name).parts if part.strip("./")]
     place = inbox.joinpath(*parts or [safe_name(name)])
     size = content.stat().st_size if isinstance(content, Path) else len(content)
     if size > max_megabytes * 1_000_000:
         raise UnreadableDocument(f"'{place.name}' is larger than {max_megabytes} MB; split it and try again.")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=inbox, prefix=".upload-", delete=False) as half:
+    half = inbox / f".upload-{secrets.token_hex(8)}"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
-            with content.open("rb") as source:
-                shutil.copyfileobj(source, half)
+            shutil.copyfile(content, half)
         else:
-            half.write(content)
-    Path(half.name).replace(place)
+            half.write_bytes(content)
+        half.replace(place)
+    except OSError as error:  # the disk is full, or a folder has the file's name, or a file has the folder's
+        raise UnreadableDocument(f"'{place.name}' cannot be put into the inbox ({error.strerror}).") from error
+    finally:
+        half.unlink(missing_ok=True)
     return place
 
 
@@ -60,12 +65,17 @@ def withdraw(settings: Settings, engine: sa.Engine, path: str) -> None:
     bell.ring(settings, ledger.tombstone(engine, [path]))
 
 
-def withdraw_missing(settings: Settings, engine: sa.Engine) -> int:
-    """Confirm a halted mass deletion: every document whose file is not in the folder stops answering. Returns how many
-    they were. Raises `NotAllowed` where the folder itself is missing."""
+def missing(settings: Settings, engine: sa.Engine) -> list[str]:
+    """The documents whose files are not in the folder."""
+    return [path for path in documents.paths(engine) if not (settings.inbox_dir / path).is_file()]
+
+
+def withdraw_missing(settings: Settings, engine: sa.Engine, confirmed: Collection[str]) -> int:
+    """End a halted mass deletion: of the documents that a person has confirmed, those whose files are still missing
+    stop answering. Returns how many they were. Raises `NotAllowed` where the folder itself is missing."""
     if not settings.inbox_dir.is_dir():
         raise NotAllowed(f"The folder {settings.inbox_dir} is missing as a whole; bring it back, then try again.")
-    gone = [path for path in documents.paths(engine) if not (settings.inbox_dir / path).is_file()]
+    gone = sorted(set(confirmed) & set(missing(settings, engine)))
     bell.ring(settings, ledger.tombstone(engine, gone))
     notices.clear(engine, notices.MASS_DELETION)
     return len(gone)
@@ -97,4 +107,9 @@ def safe_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(" .")
     stem, dot, suffix = plain.rpartition(".")
-    return f"{stem[:LONGEST_NAME] or 'document'}{dot}{suffix[:10]}" if dot else plain[:LONGEST_NAME] or "document"
+    return f"{_shortened(stem)}{dot}{suffix[:10]}" if dot else _shortened(plain)
+
+
+def _shortened(stem: str) -> str:
+    # a file system counts bytes, and may cut one character in two
+    return stem.encode()[:LONGEST_NAME].decode(errors="ignore") or "document"

@@ -162,18 +162,17 @@ def record_proof(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> N
         connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
 
 
-def version(engine: sa.Engine, version_id: int) -> db.Row:
-    """What a worker must know of a version: (document_id, index_id, path, removed, open, waited_ms). It is `open` while
-    its index answers or is being built; `waited_ms` is how long its job waited."""
+def versions(engine: sa.Engine, version_ids: Sequence[int]) -> dict[int, db.Row]:
+    """What a worker must know of versions: (version_id, document_id, index_id, path, removed, open, waited_ms). One is
+    `open` while its index answers or is being built; `waited_ms` is how long its job waited."""
     document, table = db.documents.c, db.versions.c
-    job = (db.jobs.c.kind == "ingest") & (db.jobs.c.subject == str(version_id))
+    job = (db.jobs.c.kind == "ingest") & (db.jobs.c.subject == sa.cast(table.version_id, sa.String))
     waited = sa.func.round(1000 * (db.jobs.c.started_at - db.jobs.c.created_at)).label("waited_ms")
     is_open = db.indexes.c.state.in_(("live", "building")).label("open")
-    query = sa.select(table.document_id, table.index_id, document.path, document.removed, is_open, waited)
-    query = query.select_from(db.versions).join(db.documents)
+    known = (table.version_id, table.document_id, table.index_id, document.path, document.removed, is_open, waited)
+    query = sa.select(*known).select_from(db.versions).join(db.documents)
     query = query.join(db.indexes, db.indexes.c.index_id == table.index_id).join(db.jobs, job)
-    with db.reading(engine) as connection:
-        return connection.execute(query.where(table.version_id == version_id)).one()
+    return {row.version_id: row for row in db.rows(engine, query.where(table.version_id.in_(version_ids)))}
 
 
 def newest(connection: sa.Connection, document_id: int, index_id: int | None = None) -> db.Row | None:

@@ -166,7 +166,8 @@ DocumentState = Literal["queued", "reading", "embedding", "indexed", "failed", "
 
 @dataclass(frozen=True)
 class Document:
-    """One file of the inbox and how far it has come. `freshness_ms` is last write to first retrievable; `timings_ms`
+    """One file of the inbox and how far it has come. It `answers` also while a newer version of it is on its way or has
+    failed. `freshness_ms` is last write to first retrievable; `timings_ms`
     says where that time went; `notes` are sentences for its owner."""
 
     document_id: int
@@ -177,6 +178,7 @@ class Document:
     size_bytes: int
     pages: int | None
     chunks: int
+    answers: bool
     freshness_ms: float | None
     timings_ms: dict[str, float]
     notes: tuple[str, ...]

@@ -56,7 +56,7 @@ def documents(
     if retry:
         inbox.retry(desk.settings, desk.database, retry)
     if remove_missing:
-        inbox.withdraw_missing(desk.settings, desk.database)
+        inbox.withdraw_missing(desk.settings, desk.database, inbox.missing(desk.settings, desk.database))
     rows = [_row(document) for document in ledger.listing(desk.database)]
     fresh = asdict(ledger.freshness(desk.database))
     _show(as_json, {"documents": rows, "freshness_last_day": fresh}, [_short(row) for row in rows])

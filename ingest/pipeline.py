@@ -5,7 +5,8 @@ file -> sandboxed reader -> chunks -> chunk table + lexical index + vectors -> s
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,12 @@ from ingest.readers.reading import Reading
 # What turns out to be slow to read or long goes from the fast lane to the other one.
 FAST_PATIENCE_SECONDS = 4.0
 MOST_CHUNKS_FAST = 100
-# So many chunks are embedded and switched to together: enough for full batches, few enough to be seen soon.
-CHUNKS_TOGETHER = 256
+# So many chunks are embedded and switched to together: enough for full requests, few enough to be seen soon.
+CHUNKS_TOGETHER = 128
+# And of a document that is longer, so many vectors are in memory at once.
+CHUNKS_AT_ONCE = 512
+# After that time no further file is begun, so that a worker is done with what it holds before its time limit.
+READING_SECONDS = 240.0
 
 log = get_log(__name__)
 
@@ -40,42 +45,60 @@ class _Cut:
 
 
 def ingest(desk: Desk, held: Sequence[Job]) -> None:
-    """Make the versions that the jobs name answerable, or record in one sentence each why they cannot be."""
+    """Make the versions that the jobs name answerable, or record in one sentence each why they cannot be.
+
+    While some are embedded and stored, the next are read: one needs the model server, the other this processor.
+    """
+    with ThreadPoolExecutor(1, "publish") as publisher:
+        publishing: Future[None] | None = None
+        for together in _batches(_read_all(desk, held)):
+            if publishing:
+                publishing.result()
+            publishing = publisher.submit(_publish, desk, together)
+        if publishing:
+            publishing.result()
+
+
+def _batches(cuts: Iterable[_Cut]) -> Iterator[list[_Cut]]:
     together: list[_Cut] = []
-    for cut in _read_all(desk, held):
+    for cut in cuts:
         together.append(cut)
         if sum(len(one.chunks) for one in together) >= CHUNKS_TOGETHER:
-            _publish(desk, together)
+            yield together
             together = []
-    _publish(desk, together)
+    if together:
+        yield together
 
 
 def _read_all(desk: Desk, held: Sequence[Job]) -> Iterator[_Cut]:
+    deadline = time.monotonic() + READING_SECONDS
+    versions = ledger.versions(desk.database, [int(job.subject) for job in held])
     for job in held:
         try:
-            cut = _read(desk, job)
+            if time.monotonic() > deadline:
+                jobs.put_back(desk.database, job)
+            elif cut := _read(desk, job, versions[int(job.subject)]):
+                yield cut
         except LeaseLost as error:
             log.warning("the job was taken over", job=job.job_id, reason=str(error))
         except FrontdeskError as error:
             _refuse(desk, job, error)
-        else:
-            if cut and job.lane == jobs.FAST and len(cut.chunks) > MOST_CHUNKS_FAST:
-                jobs.put_back(desk.database, job, lane=jobs.BULK)
-            elif cut:
-                yield cut
 
 
-def _read(desk: Desk, job: Job) -> _Cut | None:
-    """Read and cut one version; None where it need not be any more."""
+def _read(desk: Desk, job: Job, version: db.Row) -> _Cut | None:
+    """Read and cut one version; None where it need not be any more, or is too long for its lane."""
     begun = time.perf_counter()
-    version = ledger.version(desk.database, int(job.subject))
     if version.removed or not version.open:
         with db.writing(desk.database) as connection:
             jobs.finish(connection, job)  # the tombstone, or a newer index, has overtaken it
         return None
     place = desk.settings.inbox_dir / version.path
     reading = _reading(place, desk.settings.max_file_megabytes, job.lane)
-    return _cut(desk, job, version, reading, {"waited": version.waited_ms, "read": _ms(begun)})
+    cut = _cut(desk, job, version, reading, {"waited": version.waited_ms, "read": _ms(begun)})
+    if job.lane == jobs.FAST and len(cut.chunks) > MOST_CHUNKS_FAST:
+        jobs.put_back(desk.database, job, lane=jobs.BULK)
+        return None
+    return cut
 
 
 def _cut(desk: Desk, job: Job, version: db.Row, reading: Reading, timings: dict[str, float]) -> _Cut:
@@ -124,11 +147,15 @@ def _publish_in(desk: Desk, index: Index, together: Sequence[_Cut]) -> None:
     knowledge = desk.collections.of(index)
     pieces = [chunk for one in together for chunk in one.chunks]
     begun = time.perf_counter()
-    vectors = knowledge.embed(pieces)
-    embedded = time.perf_counter()
-    ledger.store(desk.database, pieces)
-    knowledge.upsert(pieces, vectors)
-    timings = {"embedded": _ms(begun, embedded), "stored": _ms(embedded)}
+    ledger.store(desk.database, pieces)  # before the vectors, so that a crash leaves none that no row knows of
+    timings = {"embedded": 0.0, "stored": _ms(begun)}
+    for start in range(0, len(pieces), CHUNKS_AT_ONCE):
+        at_once = pieces[start : start + CHUNKS_AT_ONCE]
+        begun = time.perf_counter()
+        vectors = knowledge.embed(at_once)
+        embedded = time.perf_counter()
+        knowledge.upsert(at_once, vectors)
+        timings = {"embedded": timings["embedded"] + _ms(begun, embedded), "stored": timings["stored"] + _ms(embedded)}
     for job in ledger.activate(desk.database, [_indexed(one, timings) for one in together]):
         log.warning("the job was taken over", job=job.job_id)
     if index.state == "building":
@@ -144,8 +171,9 @@ def _indexed(cut: _Cut, timings: dict[str, float]) -> Indexed:
 def ingest_readings(desk: Desk, readings: Mapping[str, Reading]) -> None:
     """Make documents answerable that were read already, by the paths under which the ledger waits for them."""
     held = [job for lane in (jobs.FAST, jobs.BULK) for job in jobs.claim(desk.database, lane, len(readings))]
-    versions = [(job, ledger.version(desk.database, int(job.subject))) for job in held]
-    _publish(desk, [_cut(desk, job, version, readings[version.path], {}) for job, version in versions])
+    versions = ledger.versions(desk.database, [int(job.subject) for job in held])
+    known = [(job, versions[int(job.subject)]) for job in held]
+    _publish(desk, [_cut(desk, job, version, readings[version.path], {}) for job, version in known])
 
 
 def forget(desk: Desk, held: Sequence[Job]) -> None:

@@ -4,6 +4,7 @@ It never reads a document, only hashes it, so that nothing that a file contains 
 """
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -56,7 +57,8 @@ class Watcher:
             if place.name.endswith(folder.META):
                 files |= {file for file in meta.described(place) if folder.is_document(file)}
                 continue
-            there = {place} if folder.is_document(place) else set(folder.documents_in(place))
+            inside = () if place.is_symlink() else folder.documents_in(place)
+            there = {place} if folder.is_document(place) else set(inside)
             known = documents.paths(self.desk.database, self._path(place))
             files |= there
             gone |= set(known) - {self._path(file) for file in there}
@@ -156,14 +158,22 @@ def watch(desk: Desk) -> None:
             _renew(desk)
             scanned = time.monotonic()
         else:
-            watcher.look(_worth_a_look(places))
+            watcher.look(_worth_a_look(watcher.inbox, places))
         if not watcher.inbox.is_dir() or watcher.inbox.stat().st_ino != inode:
             return  # no event will come of a folder that was replaced
 
 
-def _worth_a_look(places: Iterable[Path]) -> list[Path]:
-    """Without what editors and half-made copies leave; a folder may have any name."""
-    return sorted(place for place in places if place.name.endswith(folder.META) or not place.name.startswith("."))
+def _worth_a_look(inbox: Path, places: Iterable[Path]) -> list[Path]:
+    """Where changes really are: events come through links too, but nothing comes in by one. Without what editors and
+    half-made copies leave, and what lies in hidden folders."""
+    root = Path(os.path.realpath(inbox))
+    real = {Path(os.path.realpath(place.parent), place.name) for place in places}
+    below = [place.relative_to(root) for place in real if place.is_relative_to(root)]
+    return sorted(inbox / place for place in below if not any(map(_is_hidden, place.parts)))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and not name.endswith(folder.META)
 
 
 def _renew(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The customer's page: ask, watch the answer arrive, see where it stands, say what one thinks of it."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 
 import streamlit as st
@@ -34,7 +35,6 @@ def draw_page() -> None:
     given = conversations.answers(desk.database, conversation_id, customer) if conversation_id else []
     failed: tuple[str, str] | None = st.session_state.get("failed")
     empty = not (given or running or failed)
-    there = documents.paths(desk.database)
 
     draw_heading(desk.settings.company, empty=empty, busy=running is not None)
     draw_scope(_folders(desk), busy=running is not None)
@@ -54,7 +54,7 @@ def draw_page() -> None:
         if example:
             _ask(desk, customer, conversation_id, given, example)
 
-    answers.draw_all(desk, customer, conversation_id or "", given, set(there))
+    answers.draw_all(desk, customer, conversation_id or "", given, _still_there(desk, given))
     if running:
         draw_arriving(running, desk.settings.contact)
         st.rerun()
@@ -148,6 +148,11 @@ def _ask(desk: Desk, customer: str, conversation_id: str | None, given: list[Ans
         started = session.consultations().start(desk, customer, conversation_id, question, history, collection)
         st.session_state["following"] = started
         st.rerun()
+
+
+def _still_there(desk: Desk, given: Sequence[Answer]) -> set[str]:
+    cited = {citation.document for answer in given for citation in answer.citations}
+    return documents.among(desk.database, cited)
 
 
 def _folders(desk: Desk) -> list[str]:

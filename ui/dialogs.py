@@ -4,7 +4,7 @@ Which of them is open is kept in the session and drawn by the page itself, not b
 whenever it draws itself anew.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -36,7 +36,7 @@ def draw_opened(desk: Desk) -> None:
     elif name == "remove-sample":
         draw_sample_removal()
     elif name == "mass-deletion":
-        draw_mass_deletion(_count_missing(desk))
+        draw_mass_deletion(inbox.missing(desk.settings, desk.database))
 
 
 @st.dialog("What Frontdesk reads in it", width="large", on_dismiss=close)
@@ -67,23 +67,23 @@ def draw_sample_removal() -> None:
 
 
 @st.dialog("Remove what is missing?", on_dismiss=close)
-def draw_mass_deletion(missing: int) -> None:
-    """The question before a halted mass deletion goes through."""
-    if missing == 0:
+def draw_mass_deletion(missing: Sequence[str]) -> None:
+    """The question before a halted mass deletion goes through. What is confirmed is what was shown."""
+    if not missing:
         st.html(body("All files are there again. There is nothing to do.", "fd-text"))
         return
-    files = words.count(missing, "file is", "files are")
+    files = words.count(len(missing), "file is", "files are")
     text = (
         f"{files} missing from the inbox. No answer uses them from then on. Should they come back, they answer again."
     )
     st.html(body(text, "fd-text"))
-    removes = f"Remove {words.count(missing, 'document')}"
+    removes = f"Remove {words.count(len(missing), 'document')}"
     if st.button(removes, key="confirm-missing", type="primary", icon=":material/delete_sweep:"):
-        _do(_withdraw_missing)
+        _do(lambda desk: _withdraw_missing(desk, missing))
 
 
-def _withdraw_missing(desk: Desk) -> None:
-    gone = inbox.withdraw_missing(desk.settings, desk.database)
+def _withdraw_missing(desk: Desk, missing: Sequence[str]) -> None:
+    gone = inbox.withdraw_missing(desk.settings, desk.database, missing)
     st.toast(f"{words.count(gone, 'document')} removed from the answers.")
 
 
@@ -95,7 +95,3 @@ def _do(what: Callable[[Desk], object]) -> None:
             what(session.desk())
         close()
         st.rerun()
-
-
-def _count_missing(desk: Desk) -> int:
-    return sum(not (desk.settings.inbox_dir / path).is_file() for path in documents.paths(desk.database))

@@ -135,7 +135,7 @@ def draw_actions(document: Document) -> None:
     with st.container(horizontal=True, gap="xsmall", width="content", key=f"actions-{number}"):
         if document.state in BROKEN and st.button("Retry", key=f"retry-{number}", icon=":material/refresh:"):
             _retry(path)
-        if document.chunks and st.button("Look inside", key=f"preview-{number}", type="tertiary"):
+        if document.answers and st.button("Look inside", key=f"preview-{number}", type="tertiary"):
             dialogs.open_dialog("preview", path)
         if st.button("", key=f"remove-{number}", icon=":material/delete:", type="tertiary", help="Remove"):
             dialogs.open_dialog("remove", path)

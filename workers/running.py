@@ -13,7 +13,7 @@ from bot.log import get_log
 from bot.records import Job
 
 # How many jobs are taken together: in bulk as many as fill the embedding model's batches.
-TOGETHER = {jobs.FAST: 8, jobs.BULK: 64, jobs.GPU: 1}
+TOGETHER = {jobs.FAST: 8, jobs.BULK: 256, jobs.GPU: 1}
 
 NICE = 10
 
@@ -54,6 +54,7 @@ def _end(place: Desk, job: Job, error: Exception) -> None:
     """Put the job back where something that it needs is down; else it has failed, and its row says why."""
     try:
         if isinstance(error, SearchUnavailable | ModelUnavailable):
+            log.warning("the job waits", job=job.job_id, reason=str(error))
             jobs.put_back(place.database, job, str(error))
             return
         if not isinstance(error, FrontdeskError):

@@ -1,5 +1,7 @@
 """How a reading is cut: along its structure, in the embedding model's own tokens, the same again every time."""
 
+import itertools
+
 from bot import tokens
 from bot.records import Chunk
 from bot.settings import load_settings
@@ -50,7 +52,7 @@ def test_the_title_is_not_repeated_in_the_heading() -> None:
 def test_neighbours_share_a_sentence_within_a_paragraph() -> None:
     numbered = " ".join(f"Rule {n} says that locker {n} is to be closed at night." for n in range(20))
     found = cut(Block("text", numbered))
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         shared = before.text.split(". ")[-1].rstrip(".")
         assert after.text.startswith(shared)
 
@@ -65,7 +67,7 @@ def test_a_row_of_a_table_stays_whole_and_is_not_repeated() -> None:
 def test_the_same_content_gets_the_same_ids_again() -> None:
     blocks = (Block("heading", "Foxes", 1), Block("text", SENTENCE * 20))
     assert cut(*blocks) == cut(*blocks)
-    assert [chunk.chunk_id for chunk in cut(*blocks)][0] == "v7-00000"
+    assert cut(*blocks)[0].chunk_id == "v7-00000"
 
 
 def test_slides_that_are_all_titles_can_be_found() -> None:

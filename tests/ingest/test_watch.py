@@ -68,7 +68,7 @@ def test_an_emptied_inbox_is_halted_until_a_person_says_so(desk: Desk) -> None:
     watch.rescan(desk)
     assert "3 of 3 files have vanished" in str(notices.get(desk.database, notices.MASS_DELETION))
     assert "7:45" in found(desk, "ferry to Quill Island"), "it goes on answering"
-    assert inbox.withdraw_missing(desk.settings, desk.database) == 3
+    assert inbox.withdraw_missing(desk.settings, desk.database, inbox.missing(desk.settings, desk.database)) == 3
     assert found(desk, "ferry to Quill Island") == ""
     assert notices.get(desk.database, notices.MASS_DELETION) is None
 
