@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import db, indexes, jobs, ledger, tokens
+from bot import bell, db, indexes, jobs, ledger, tokens
 from bot.desk import Desk
 from bot.errors import FrontdeskError, LeaseLost, ReaderKilled, ReaderTooSlow, UnreadableDocument
 from bot.log import get_log
@@ -96,7 +96,7 @@ def _read(desk: Desk, job: Job, version: db.Row) -> _Cut | None:
     reading = _reading(place, desk.settings.max_file_megabytes, job.lane)
     cut = _cut(desk, job, version, reading, {"waited": version.waited_ms, "read": _ms(begun)})
     if job.lane == jobs.FAST and len(cut.chunks) > MOST_CHUNKS_FAST:
-        jobs.put_back(desk.database, job, lane=jobs.BULK)
+        _change_lane(desk, job)
         return None
     return cut
 
@@ -121,10 +121,15 @@ def _reading(place: Path, max_megabytes: int, lane: str) -> Reading:
         raise UnreadableDocument(f"'{place.name}' cannot be opened ({error.strerror}).") from error
 
 
+def _change_lane(desk: Desk, job: Job) -> None:
+    jobs.put_back(desk.database, job, lane=jobs.BULK)
+    bell.ring(desk.settings, [jobs.BULK])  # else it waits until the sweep misses it
+
+
 def _refuse(desk: Desk, job: Job, error: FrontdeskError) -> None:
     """Let a file that is only slow wait in the other lane, try one that killed its reader again, and fail the rest."""
     if isinstance(error, ReaderTooSlow) and job.lane == jobs.FAST:
-        jobs.put_back(desk.database, job, lane=jobs.BULK)
+        _change_lane(desk, job)
     elif isinstance(error, ReaderKilled):
         jobs.try_again(desk.database, job, str(error), jobs.BULK)
     elif isinstance(error, UnreadableDocument):

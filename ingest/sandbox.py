@@ -3,7 +3,8 @@ no secrets.
 
 Starting Python and its readers takes a second, so a nursery (`python -m ingest.sandbox`) does that once per worker
 process and forks for every file. A request is the file's path and the pipe for its reading; the reply says how the
-fork ended. What a file does to its reader is gone with the fork.
+fork ended. What a file does to its reader is gone with the fork. There are two: a fork costs what its nursery is
+large, and one that has loaded the readers of office files and PDF is four times as large as text needs.
 """
 
 import contextlib
@@ -33,6 +34,8 @@ GRACE_SECONDS = 30.0
 MOST_ANSWER_BYTES = 200_000_000
 MOST_REQUEST_BYTES = 65_536
 BROKEN, OUT_OF_MEMORY = 2, 3
+# Names of files that the larger nursery reads faster. What a file is, its content decides there.
+OFFICE = frozenset(f".{name}" for name in "pdf doc docx ppt pptx xls xlsx xlsb odt ods odp rtf rst org msg zip".split())
 TOO_SLOW, NO_NURSERY = "too slow", "no nursery"
 
 
@@ -42,7 +45,7 @@ def read(path: Path, patience: float = WALL_SECONDS) -> Reading:
     Raises `UnreadableDocument` with one sentence for the content owner, `ReaderTooSlow`, or `ReaderKilled` for a file
     that ran into the other limits.
     """
-    answer = nursery.read(path, patience)
+    answer = (office if path.suffix.lower() in OFFICE else nursery).read(path, patience)
     if "error" in answer:
         raise UnreadableDocument(answer["error"])
     blocks = tuple(Block(*block) for block in answer["blocks"])
@@ -50,9 +53,11 @@ def read(path: Path, patience: float = WALL_SECONDS) -> Reading:
 
 
 class Nursery:
-    """One process that has the readers loaded and forks for every file; started when first needed."""
+    """One process that has readers loaded and forks for every file; started when first needed. Each reads every kind,
+    and loads what it does not have."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, everything: bool = False) -> None:
+        self._everything = everything
         self.forget()
 
     def forget(self) -> None:
@@ -112,7 +117,7 @@ class Nursery:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ingest.sandbox"],
+                [sys.executable, "-m", "ingest.sandbox", *(["everything"] if self._everything else [])],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[1],
@@ -131,8 +136,9 @@ class Nursery:
         self._line = self._process = None
 
 
-nursery = Nursery()
+nursery, office = Nursery(), Nursery(everything=True)
 os.register_at_fork(after_in_child=nursery.forget)
+os.register_at_fork(after_in_child=office.forget)
 
 
 def _ended(status: int | str) -> str:
@@ -166,7 +172,7 @@ def main() -> None:
     from ingest.readers import contents  # after the filter, so that it holds for what the readers load
     from ingest.readers import read as read_file
 
-    contents.warm_up()
+    contents.warm_up(everything="everything" in sys.argv)
     gc.collect()
     gc.freeze()  # so that a fork's collector does not touch, and thereby copy, the pages it shares
     while True:

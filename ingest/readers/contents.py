@@ -1,32 +1,17 @@
 """Any file's content as a `Reading`: one reader a kind, chosen by the content, never by the name alone.
 
-Importing this loads every library that reads files. The sandbox's nursery does so once and then forks, so nothing
-here may start a thread or open a file when it is imported.
+A reader is imported when its kind first comes up. The sandbox's nurseries have what they need before they fork, so
+nothing in a reader may start a thread or open a file when it is imported.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from bot.errors import UnreadableDocument
-from ingest.readers import (
-    data,
-    delimited,
-    epub,
-    hidden,
-    html,
-    kinds,
-    legacy,
-    mail,
-    ocr,
-    opendocument,
-    pdf,
-    sheets,
-    slides,
-    text,
-    word,
-    xml,
-)
-from ingest.readers.archive import locked, read_zip
+from ingest.readers import hidden, kinds, ocr
+from ingest.readers.archive import locked
 from ingest.readers.encoding import decode
 from ingest.readers.reading import DEEPEST_HEADING, Block, Parcel, Reading, heading
 
@@ -34,33 +19,33 @@ SUPPORTED = "PDF, Word, PowerPoint, Excel, OpenDocument, HTML, Markdown or text"
 MOST_CHARACTERS, MOST_BLOCKS = 20_000_000, 500_000
 MOST_REFUSALS = 10
 
-BINARY: dict[str, Callable[[bytes, str], Reading | Parcel]] = {
-    "pdf": pdf.read_pdf,
-    "docx": word.read_docx,
-    "pptx": slides.read_pptx,
-    "sheets": sheets.read_sheets,
-    "odt": opendocument.read_opendocument,
-    "epub": epub.read_epub,
-    "doc": legacy.read_doc,
-    "ppt": legacy.read_ppt,
-    "rtf": legacy.read_rtf,
-    "msg": mail.read_msg,
-    "mail": mail.read_mail,
-    "zip": read_zip,
-    "image": ocr.read_image,
+# Kinds that are read from bytes, and kinds that are read from text: module and function of each.
+BINARY = {
+    "pdf": "pdf.read_pdf",
+    "docx": "word.read_docx",
+    "pptx": "slides.read_pptx",
+    "sheets": "sheets.read_sheets",
+    "odt": "opendocument.read_opendocument",
+    "epub": "epub.read_epub",
+    "doc": "legacy.read_doc",
+    "ppt": "legacy.read_ppt",
+    "rtf": "legacy.read_rtf",
+    "msg": "mail.read_msg",
+    "mail": "mail.read_mail",
+    "zip": "archive.read_zip",
+    "image": "ocr.read_image",
 }
-TEXTUAL: dict[str, Callable[[str, str], Reading | Parcel]] = {
-    "text": text.read_text,
-    "markdown": text.read_markdown,
-    "rst": legacy.read_rst,
-    "org": legacy.read_org,
-    "html": html.read_html,
-    "xml": xml.read_xml,
-    "json": data.read_json,
-    "yaml": data.read_yaml,
-    "delimited": delimited.read_delimited,
+TEXTUAL = {
+    "text": "text.read_text",
+    "markdown": "text.read_markdown",
+    "rst": "legacy.read_rst",
+    "org": "legacy.read_org",
+    "html": "html.read_html",
+    "xml": "xml.read_xml",
+    "json": "data.read_json",
+    "yaml": "data.read_yaml",
+    "delimited": "delimited.read_delimited",
 }
-
 
 WARMING = {
     "a.txt": b"Hours\n=====\n\nWe open at nine.",
@@ -72,10 +57,13 @@ WARMING = {
 }
 
 
-def warm_up() -> None:
-    """Compile the patterns of the commonest kinds, so that what forks from this process need not."""
+def warm_up(*, everything: bool) -> None:
+    """Load the readers of the commonest kinds and compile their patterns, so that what forks from this process need
+    not; with `everything`, load all readers."""
     for name, content in WARMING.items():
         read_content(content, name)
+    for place in (*BINARY.values(), *TEXTUAL.values()) if everything else ():
+        _reader(place)
 
 
 def read_content(content: bytes, name: str) -> tuple[str, Reading]:
@@ -96,7 +84,7 @@ def _read(content: bytes, name: str) -> tuple[str, Reading | Parcel]:
         if kind == "locked":
             raise locked(name)
         if kind in BINARY:
-            return kind, BINARY[kind](content, name)
+            return kind, _reader(BINARY[kind])(content, name)
         written = None if kind else decode(content)
         if written is None:
             raise UnreadableDocument(f"'{name}' is of a kind that is not supported; save it as {SUPPORTED}.")
@@ -104,14 +92,22 @@ def _read(content: bytes, name: str) -> tuple[str, Reading | Parcel]:
             raise UnreadableDocument(f"'{name}' is empty.")
         kind = kinds.text_kind(written, name)
         if kind in BINARY:  # a mail, whose parts have encodings of their own, unless the file as a whole has one
-            return kind, BINARY[kind](written.encode() if b"\0" in content else content, name)
-        return kind, TEXTUAL[kind](written, name)
+            return kind, _reader(BINARY[kind])(written.encode() if b"\0" in content else content, name)
+        return kind, _reader(TEXTUAL[kind])(written, name)
     except (UnreadableDocument, MemoryError):
         raise
     except RecursionError as error:
         raise UnreadableDocument(f"'{name}' is nested too deeply to be read; simplify it.") from error
     except Exception as error:
         raise UnreadableDocument(f"'{name}' is damaged or not what its content claims; export it again.") from error
+
+
+def _reader(place: str) -> Callable[[Any, str], Reading | Parcel]:
+    module, _, function = place.partition(".")
+    reader: Callable[[Any, str], Reading | Parcel] = getattr(
+        importlib.import_module(f"ingest.readers.{module}"), function
+    )
+    return reader
 
 
 def _unpacked(parcel: Parcel) -> Reading:

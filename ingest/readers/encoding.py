@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from charset_normalizer import from_bytes
 
@@ -37,12 +38,15 @@ def decode(content: bytes) -> str | None:
     return None
 
 
-def _candidates(content: bytes) -> list[str]:
+def _candidates(content: bytes) -> Iterator[str]:
     marked = [encoding for mark, encoding in MARKS if content.startswith(mark)][:1]
     if marked or b"\0" in content[:SAMPLE]:
-        return marked or _wide(content[:SAMPLE])
+        yield from marked or _wide(content[:SAMPLE])
+        return
+    yield "utf-8"
     declared = [match.group(1).decode() for match in [DECLARED.search(content[:2048])] if match]
-    return ["utf-8", *(name for name in declared if not name.lower().startswith("utf-16")), *_guesses(content[:SAMPLE])]
+    yield from (name for name in declared if not name.lower().startswith("utf-16"))
+    yield from _guesses(content[:SAMPLE])  # only now, for guessing takes long
 
 
 def _wide(sample: bytes) -> list[str]:

@@ -1,5 +1,6 @@
 """Plain text in any encoding, and Markdown."""
 
+import functools
 import html
 import itertools
 import re
@@ -15,10 +16,15 @@ LONGEST_HEADING = 80
 UNDERLINE = re.compile(r"([=\-~^\"'#*+.:_`])\1{2,}")
 
 
+@functools.cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
 def read_markdown(text: str, name: str) -> Reading:
     """Markdown (CommonMark with tables); front matter is left out."""
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    tree = SyntaxTreeNode(MarkdownIt("commonmark").enable("table").parse(text))
+    tree = SyntaxTreeNode(_markdown().parse(text))
     blocks = tuple(_blocks(tree))
     hidden = "<!--" in text and any("<!--" in node.content for node in tree.walk() if node.type.startswith("html"))
     return Reading(first_heading(blocks), blocks, notes=("Hidden text was left out: comments.",) if hidden else ())

@@ -16,15 +16,7 @@ from tests.full_stack import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
-PROCESSES = {
-    "broker": "redis-server",
-    "vectors": "chroma",
-    "model": "bot.serving.api",
-    "fast worker": "-Q fast",
-    "beat": "workers.app beat",
-    "watcher": "ingest.watch",
-    "ui": "streamlit",
-}
+PROCESSES = ("broker", "vectors", "model", "fast-worker", "bulk-worker", "beat", "watcher", "ui")
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +27,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterato
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_killed_process_comes_back_and_dropped_files_are_indexed_once(stack: Stack, name: str) -> None:
-    victim = stack.process(PROCESSES[name])
+    victim = stack.process(name)
     assert victim
     before = len(documents.listing(stack.desk.database))
-    slug = name.replace(" ", "-")
     for n in range(5):
-        (stack.inbox / f"{slug}-{n}.md").write_text(f"# Locker {slug} {n}\n\nIts code is {slug.upper()}-{n}.\n")
+        (stack.inbox / f"{name}-{n}.md").write_text(f"# Locker {name} {n}\n\nIts code is {name.upper()}-{n}.\n")
         if n == 2:
             victim.send_signal(signal.SIGKILL)
-    wait_until(lambda: (found := stack.process(PROCESSES[name])) and found.pid != victim.pid, 60)
+    wait_until(lambda: (found := stack.process(name)) and found.pid != victim.pid, 60)
     wait_until(lambda: _indexed(stack) == before + 5, 180)
     wait_until(lambda: not reconcile.verify(stack.desk).any, 60)
     for n in range(5):
@@ -51,7 +42,7 @@ def test_a_killed_process_comes_back_and_dropped_files_are_indexed_once(stack: S
             stack.desk.database,
             sa.select(db.versions.c.version_id)
             .join(db.documents, db.documents.c.document_id == db.versions.c.document_id)
-            .where(db.documents.c.path == f"{slug}-{n}.md"),
+            .where(db.documents.c.path == f"{name}-{n}.md"),
         )
         assert len(rows) == 1, "each file is one version, indexed once"
     wait_until(lambda: _answers(stack), 60)
@@ -60,7 +51,7 @@ def test_a_killed_process_comes_back_and_dropped_files_are_indexed_once(stack: S
 def test_a_killed_training_is_taken_up_again_and_makes_one_adapter(stack: Stack) -> None:
     job_id = training.request(stack.desk.settings, stack.desk.database)
     wait_until(lambda: _job(stack, job_id).progress.get("stage") == "training", 180)
-    worker = stack.process("-Q gpu")
+    worker = stack.process("gpu-worker")
     assert worker
     children = worker.children(recursive=True)
     worker.send_signal(signal.SIGKILL)

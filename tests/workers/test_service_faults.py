@@ -26,6 +26,7 @@ pytestmark = pytest.mark.timeout(600)
 
 PAGE_SECONDS = 2
 BOUNDED_SECONDS = 10
+MORE_THAN_CHROMA_KEEPS_IN_ITS_LOG = 2_100  # entries: beyond 1,000 vectors it writes the files of the index
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +50,6 @@ def test_while_redis_hangs_a_file_waits_and_pages_are_quick_and_then_it_is_index
     wait_until(lambda: state(stack, "frozen.md") == "indexed")
     assert in_order(stack)
     assert indexing(stack, "frozen.md") == Indexing("indexed", versions=1, attempts=1)
-
-
-def test_while_redis_is_down_a_file_waits_and_then_it_is_indexed(stack: Stack) -> None:
-    with stack.without("broker"):
-        drop(stack, "down.md", note("D", 1002))
-        wait_until(lambda: state(stack, "down.md") == "queued")
-        assert seconds(lambda: documents.listing(stack.desk.database)) < PAGE_SECONDS
-        assert answers(stack)
-    wait_until(lambda: state(stack, "down.md") == "indexed")
-    assert in_order(stack)
-    assert indexing(stack, "down.md") == Indexing("indexed", versions=1, attempts=1)
 
 
 def test_files_whose_bells_were_flushed_from_redis_are_indexed_once(stack: Stack) -> None:
@@ -116,7 +106,7 @@ def test_while_chroma_is_down_nothing_is_answered_and_a_new_version_waits(stack:
 def test_chroma_killed_while_it_stores_loses_nothing_that_it_had_acknowledged(stack: Stack) -> None:
     # given
     before = stack.desk.knowledge.every_id()
-    drop(stack, "manual.md", manual("first", entries=1_500))
+    drop(stack, "manual.md", manual("first", MORE_THAN_CHROMA_KEEPS_IN_ITS_LOG))
     acknowledged: set[str] = set()
     while not acknowledged:
         acknowledged = stack.desk.knowledge.every_id() - before
@@ -130,14 +120,13 @@ def test_chroma_killed_while_it_stores_loses_nothing_that_it_had_acknowledged(st
     assert indexing(stack, "manual.md") == Indexing("indexed", versions=1, attempts=1)
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_bytes(os.urandom(file.stat().st_size))])
-def test_an_unreadable_index_is_found_and_made_anew_from_the_chunks(stack: Stack, harm: Callable[[Path], None]) -> None:
+def test_an_unreadable_index_is_found_and_made_anew_from_the_chunks(stack: Stack) -> None:
     # given
     chunks = documents.chunk_ids(stack.desk.database, 1)
     before = db.rows(stack.desk.database, db.jobs.select())
     with stack.without("vectors"):
         for header in (stack.data / "chroma").glob("*/header.bin"):
-            harm(header)
+            header.write_bytes(os.urandom(header.stat().st_size))
     wait_until(lambda: unsearchable(stack))
     # when
     repaired = stack.frontdesk("verify", "--repair", "--json")
@@ -145,7 +134,7 @@ def test_an_unreadable_index_is_found_and_made_anew_from_the_chunks(stack: Stack
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
     assert not any(json.loads(repaired.stdout).values())
     assert stack.frontdesk("verify", "--json").returncode == 0
-    assert stack.desk.knowledge.every_id() == chunks
+    wait_until(lambda: stored(stack) == chunks)
     assert db.rows(stack.desk.database, db.jobs.select()) == before, "no file was read again"
     assert answers(stack)
 
