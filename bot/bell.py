@@ -22,7 +22,8 @@ def ring(settings: Settings, lanes: Iterable[str]) -> None:
     """Tell the workers of these lanes that jobs wait; a lane's queue has its name. When Redis is down, the sweep rings
     later."""
     app = Celery(broker=settings.redis_url.get_secret_value(), set_as_current=False)
-    app.conf.update(broker_transport_options=TRANSPORT, task_ignore_result=True)
+    # whoever rings may be a page that somebody waits for
+    app.conf.update(broker_transport_options=TRANSPORT | {"socket_timeout": 1}, task_ignore_result=True)
     for lane in sorted(lanes):
         try:
             with app.connection_for_write(connect_timeout=1) as connection:

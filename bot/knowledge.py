@@ -19,6 +19,7 @@ from bot.records import Chunk, Index
 
 UPSERT_BATCH = 100  # what Chroma takes at once without slowing down
 PAGE = 5_000
+TIMEOUT_SECONDS = 30.0
 LONGEST_PLACE = 240  # characters: headings without end must not push the text out of the model's window
 
 Vectors = list[list[float]]
@@ -35,12 +36,15 @@ class Knowledge:
     @cached_property
     def _client(self) -> ClientAPI:
         place = urlsplit(self.url)
-        return chromadb.HttpClient(
+        client = chromadb.HttpClient(
             host=place.hostname or "127.0.0.1",
             port=place.port or 8000,
             ssl=place.scheme == "https",
             settings=ChromaSettings(anonymized_telemetry=False),
         )
+        server: Any = client._server  # type: ignore[attr-defined]  # its session waits for ever, and no setting says otherwise
+        server._session.timeout = TIMEOUT_SECONDS
+        return client
 
     @cached_property
     def _vectors(self) -> chromadb.Collection:
@@ -70,7 +74,11 @@ class Knowledge:
         where: Any = {"version": {"$in": list(versions)}} if versions is not None else None
         asked: Any = [list(vector)]
         with self._chroma_errors():
-            found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
+            try:
+                found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
+            except NotFoundError:  # it was made anew, by a repair
+                self.__dict__.pop("_vectors", None)
+                found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
         distances = found["distances"] or [[]]
         return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
 
@@ -85,7 +93,7 @@ class Knowledge:
             stored: Any = self._vectors.get(limit=1, include=["embeddings"])["embeddings"]
             if stored is not None and len(stored):
                 self._vectors.query(query_embeddings=stored, n_results=1, include=[])
-        except ChromaError:
+        except (ChromaError, httpx.HTTPError):  # it says so, or breaks down over it
             return False
         return True
 

@@ -18,6 +18,7 @@ from bot.desk import Desk
 from bot.records import Passage, Turn
 
 DEPTH = 30
+ATTEMPTS = 2  # a document may be switched to its new version between the search and the look at what answers
 LEGS = ("dense", "lexical")
 
 
@@ -53,12 +54,16 @@ def search(
     `collection` limits the search to a folder of the inbox. Raises `SearchUnavailable` or `ModelUnavailable`.
     """
     depth = max(DEPTH, k)
-    scores: dict[str, float] = {}
-    for query in standalone(question, history):
-        for leg in legs:
-            for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection), depth).items():
-                scores[chunk_id] = scores.get(chunk_id, 0.0) + score
-    return _different(_passages(desk.database, scores), k)
+    for _ in range(ATTEMPTS):
+        scores: dict[str, float] = {}
+        for query in standalone(question, history):
+            for leg in legs:
+                for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection), depth).items():
+                    scores[chunk_id] = scores.get(chunk_id, 0.0) + score
+        passages = _passages(desk.database, scores)
+        if passages or not scores:
+            break
+    return _different(passages, k)
 
 
 def standalone(question: str, history: Sequence[Turn]) -> list[str]:

@@ -1,13 +1,18 @@
 """Compares what must agree: the folder, the ledger, the chunk table, the lexical index and Chroma."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import bell, documents, indexes, ledger, lexical
 from bot.desk import Desk
+from bot.errors import SearchUnavailable
+from bot.knowledge import Knowledge
 from bot.records import Index
 from ingest import erasure, folder, renewal, watch
+
+RESTART_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def repair(desk: Desk) -> Differences:
     watch.rescan(desk)
     for index in _open(desk):
         if not desk.collections.of(index).searchable():
-            desk.collections.of(index).drop()  # it is filled again below
+            _drop(desk.collections.of(index))  # it is filled again below
     renewal.drop_retired(desk)
     found = verify(desk)
     lexical.strike(desk.database, found.words_without_chunk)
@@ -82,6 +87,18 @@ def repair(desk: Desk) -> Differences:
     for path in found.without_chunks:
         bell.ring(desk.settings, [ledger.requeue(desk.database, path)])
     return verify(desk)
+
+
+def _drop(knowledge: Knowledge) -> None:
+    """Drop a collection; a server that broke down over it is given time to come back."""
+    deadline = time.monotonic() + RESTART_SECONDS
+    while True:
+        try:
+            return knowledge.drop()
+        except SearchUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _restore(desk: Desk, chunk_ids: list[str]) -> None:

@@ -42,7 +42,9 @@ def reading(text: str) -> Reading:
     title = " ".join((root.findtext(".//head/title") or root.findtext(".//title") or "").split())
     notes = hidden.note(_strip(root))
     blocks = tuple(_blocks(_main(root)))
-    return Reading(title or first_heading(blocks), blocks, notes=notes)
+    # a page's own heading says what it is about; its title often names the site, too
+    own = [block.text for block in blocks if block.kind == "heading" and block.level == 1]
+    return Reading((own[0] if len(own) == 1 else title) or first_heading(blocks), blocks, notes=notes)
 
 
 def _strip(root: Any) -> set[str]:
