@@ -79,8 +79,9 @@ def replay(answer_id: str) -> None:
 
     desk = open_desk()
     stored = conversations.answer(desk.database, answer_id)
+    limit = str(stored.parameters.get("collection", ""))
     printing.pinned("Then", stored)
-    printing.pinned("Now", ask_again(desk, stored.question, adapter=stored.adapter or ""))
+    printing.pinned("Now", ask_again(desk, stored.question, adapter=stored.adapter or "", collection=limit))
 
 
 @app.command()

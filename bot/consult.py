@@ -36,7 +36,7 @@ def consult(
     the answer to the documents of one folder of the inbox. Raises a `FrontdeskError` that can be shown as it is where
     the search or the model does not answer.
     """
-    telling = _Telling(desk, _checked(question, desk), _voice(desk, adapter))
+    telling = _Telling(desk, _checked(question, desk), _voice(desk, adapter), collection)
     retriever = retrieve.PassageRetriever(
         desk=desk, k=desk.settings.passages, history=tuple(history), collection=collection
     )
@@ -57,9 +57,10 @@ def ask(
     question: str,
     history: Sequence[Turn] = (),
     adapter: str | None = None,
+    collection: str = "",
 ) -> Answer:
     """The whole answer at once, for commands and evaluation."""
-    *_, answer = consult(desk, question, history, adapter=adapter)
+    *_, answer = consult(desk, question, history, adapter=adapter, collection=collection)
     assert isinstance(answer, Answer)
     return answer
 
@@ -81,6 +82,7 @@ class _Telling:
     desk: Desk
     question: str
     voice: Adapter | None
+    collection: str = ""
     begun: float = field(default_factory=time.perf_counter)
     retrieved: float = 0.0
     first_token: float = 0.0
@@ -131,6 +133,7 @@ class _Telling:
                 "evidence": round(found.score, 3),
                 "evidence_threshold": settings.evidence_threshold,
                 **{name: round(value, 3) for name, value in found.features.items()},
+                **({"collection": self.collection} if self.collection else {}),
             },
             timings_ms=Timings(
                 retrieve=_milliseconds(self.begun, self.retrieved),

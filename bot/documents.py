@@ -282,6 +282,7 @@ def _document(row: db.Row) -> Document:
         document_id=row.document_id,
         path=row.path,
         title=row.title,
+        digest=row.digest,
         state=row.document_state,
         error=row.error,
         size_bytes=row.size_bytes,

@@ -19,6 +19,7 @@ from bot.records import Chunk
 from bot.settings import Settings
 
 SAMPLE_FOLDER = "sample"
+META = ".meta.yaml"  # what is said about the documents of a folder, or after a file's name about that file
 LONGEST_NAME = 150  # bytes
 
 
@@ -54,7 +55,7 @@ def remove(inbox: Path, path: str) -> None:
     if not place.is_relative_to(inbox.resolve()) or not place.is_file():
         raise NotAllowed(f"There is no file '{path}' in the inbox.")
     place.unlink()
-    place.with_name(f"{place.name}.meta.yaml").unlink(missing_ok=True)
+    place.with_name(f"{place.name}{META}").unlink(missing_ok=True)
 
 
 def withdraw(settings: Settings, engine: sa.Engine, path: str) -> None:
@@ -105,6 +106,8 @@ def pieces(engine: sa.Engine, path: str) -> list[Chunk]:
 def safe_name(name: str) -> str:
     """A file name without folders, control characters or tricks of writing direction."""
     last = re.split(r"[/\\]", name)[-1]
+    if last == META:
+        return META
     plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C").strip(" .")
     stem, dot, suffix = plain.rpartition(".")
     return f"{_shortened(stem)}{dot}{suffix[:10]}" if dot else _shortened(plain)

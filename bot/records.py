@@ -173,6 +173,7 @@ class Document:
     document_id: int
     path: str
     title: str
+    digest: str
     state: DocumentState
     error: str | None
     size_bytes: int

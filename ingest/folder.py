@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bot.inbox import META
 from bot.log import get_log
 
 SETTLED_SECONDS = 0.3
 F_SETSIG = 10  # of Linux's fcntl.h; Python does not name it
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".swx", "~", "#")
-META = ".meta.yaml"
 
 log = get_log(__name__)
 
@@ -34,9 +34,8 @@ def documents_in(folder: Path) -> Iterator[Path]:
 
 
 def is_document(file: Path) -> bool:
-    """Whether there is a document of this name: a real file, not an editor's, not a copy's in the making, not one that
-    describes another."""
-    if file.name.startswith((".", "~$")) or file.name.endswith((*UNFINISHED, META)):
+    """Whether there is a document of this name: a real file, and not one that is passed over."""
+    if is_passed_over(file.name):
         return False
     try:
         mode = file.lstat().st_mode
@@ -45,6 +44,11 @@ def is_document(file: Path) -> bool:
     if stat.S_ISLNK(mode):
         log.info("a link is ignored", path=str(file))
     return stat.S_ISREG(mode)
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a file of this name is no document: an editor's, a copy's in the making, one that describes another."""
+    return name.startswith((".", "~$")) or name.endswith((*UNFINISHED, META))
 
 
 def settle(file: Path) -> os.stat_result | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from bot.inbox import META
 from bot.records import Meta
-from ingest.folder import META
 
 MOST_BYTES = 64_000
 KNOWN = ("owner", "valid-from", "valid-until")

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 import watchfiles
 
-from bot import bell, documents, ledger, notices
+from bot import bell, documents, inbox, ledger, notices
 from bot.desk import Desk, open_desk
 from bot.errors import SearchUnavailable
 from bot.log import get_log, set_up_logging
@@ -54,7 +54,7 @@ class Watcher:
         files: set[Path] = set()
         gone: set[str] = set()
         for place in places:
-            if place.name.endswith(folder.META):
+            if place.name.endswith(inbox.META):
                 files |= {file for file in meta.described(place) if folder.is_document(file)}
                 continue
             inside = () if place.is_symlink() else folder.documents_in(place)
@@ -121,7 +121,7 @@ def _stamp(file: Path) -> tuple[int, ...] | None:
         own = file.stat()
     except OSError:
         return None
-    about = [_changed(file.with_name(folder.META)), _changed(file.with_name(file.name + folder.META))]
+    about = [_changed(file.with_name(inbox.META)), _changed(file.with_name(file.name + inbox.META))]
     return (own.st_ino, own.st_size, own.st_mtime_ns, own.st_ctime_ns, *about)
 
 
@@ -173,7 +173,7 @@ def _worth_a_look(inbox: Path, places: Iterable[Path]) -> list[Path]:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") and not name.endswith(folder.META)
+    return name.startswith(".") and not name.endswith(inbox.META)
 
 
 def _renew(desk: Desk) -> None:

@@ -77,7 +77,9 @@ class TorchEncoder:
 
     def __init__(self, folder: Path) -> None:
         from sentence_transformers import SentenceTransformer  # large, and mostly not needed
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # reading the weights takes no second
         self._model: Any = SentenceTransformer(str(folder), trust_remote_code=False)
 
     def encode(self, texts: list[str]) -> Embedded:

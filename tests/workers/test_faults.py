@@ -16,7 +16,8 @@ from tests.full_stack import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
-PROCESSES = ("broker", "vectors", "model", "fast-worker", "bulk-worker", "beat", "watcher", "ui")
+# the workers and Chroma are killed in tests of their own
+PROCESSES = ("broker", "model", "beat", "watcher", "ui")
 
 
 @pytest.fixture(scope="module")
