@@ -72,6 +72,11 @@ def _selected(*columns: Any) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
+def _inside(folder: str) -> sa.ColumnElement[bool]:
+    """Whether a document lies in a folder or below it."""
+    return sa.func.substr(db.documents.c.path, 1, len(folder) + 1) == f"{folder}/"
+
+
 def listing(
     engine: sa.Engine,
     *,
@@ -94,8 +99,7 @@ def listing(
     if states:
         query = query.where(state.in_(states))
     if collection:
-        folder = f"{collection}/"
-        query = query.where(sa.func.substr(db.documents.c.path, 1, len(folder)) == folder)
+        query = query.where(_inside(collection))
     order = query.order_by(db.documents.c.updated_at.desc(), db.documents.c.document_id.desc()).limit(most)
     return [_document(row) for row in db.rows(engine, order)]
 
@@ -112,8 +116,7 @@ def paths(engine: sa.Engine, below: str = "") -> dict[str, str]:
     """The digest of every document in the folder by its path; only of `below` and what lies in it, where named."""
     query = _selected(db.documents.c.path, db.versions.c.digest).where(~db.documents.c.removed)
     if below:
-        inside = sa.func.substr(db.documents.c.path, 1, len(below) + 1) == f"{below}/"
-        query = query.where((db.documents.c.path == below) | inside)
+        query = query.where((db.documents.c.path == below) | _inside(below))
     return {row.path: row.digest for row in db.rows(engine, query)}
 
 
@@ -244,10 +247,8 @@ def active_version(engine: sa.Engine, path: str) -> int | None:
 
 def active_versions(engine: sa.Engine, collection: str) -> list[int]:
     """The versions that answer for the documents of a folder."""
-    folder = f"{collection.strip('/')}/"
-    query = sa.select(db.documents.c.active_version_id).where(
-        db.documents.c.active_version_id.is_not(None), sa.func.substr(db.documents.c.path, 1, len(folder)) == folder
-    )
+    active = db.documents.c.active_version_id
+    query = sa.select(active).where(active.is_not(None), _inside(collection.strip("/")))
     return [row.active_version_id for row in db.rows(engine, query)]
 
 

@@ -40,6 +40,11 @@ def every(engine: sa.Engine) -> list[Index]:
     return [Index(*row) for row in db.rows(engine, chosen.order_by(db.indexes.c.index_id))]
 
 
+def in_use(engine: sa.Engine) -> list[Index]:
+    """The index that answers and the one that is being built."""
+    return [index for index in every(engine) if index.state != "retired"]
+
+
 def open_ids(connection: sa.Connection) -> list[int]:
     """The ids of the indexes that a new version of a document is made for: the live one first."""
     chosen = sa.select(db.indexes.c.index_id).where(db.indexes.c.state.in_(("live", "building")))

@@ -111,18 +111,13 @@ def put_back(engine: sa.Engine, job: Job, error: str | None = None, lane: str | 
         _update_held(connection, job, attempts=db.jobs.c.attempts - 1, **waiting)
 
 
-def try_again(engine: sa.Engine, job: Job, error: str, lane: str) -> bool:
-    """Let a job that failed in a way that may pass wait for its next attempt; after the last one it is quarantined.
-
-    Returns whether it will be tried again.
-    """
-    again = job.attempts < MAX_ATTEMPTS
+def try_again(engine: sa.Engine, job: Job, error: str, lane: str) -> None:
+    """Let a job that failed in a way that may pass wait for its next attempt; after the last one it is quarantined."""
     with db.writing(engine) as connection:
-        if again:
+        if job.attempts < MAX_ATTEMPTS:
             _update_held(connection, job, state="queued", error=error, lane=lane, lease_until=0.0, rung_at=db.now())
         else:
             finish(connection, job, "quarantined", f"{error} It was tried {MAX_ATTEMPTS} times.")
-    return again
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> None:

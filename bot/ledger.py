@@ -27,13 +27,13 @@ def observe(engine: sa.Engine, sightings: Sequence[Sighting]) -> set[str]:
     lanes: set[str] = set()
     with db.writing(engine) as connection:
         room = MOST_WAITING_FAST - _waiting_fast(connection)
+        live, *building = indexes.open_ids(connection)
         for sighting in sightings:
-            document_id = _document_id(connection, sighting)
+            document_id = _document_id(connection, sighting, live)
             if document_id is None:
                 continue
             lane = jobs.FAST if room > 0 and sighting.size_bytes <= SMALL_BYTES else jobs.BULK
             room -= 1
-            live, *building = indexes.open_ids(connection)
             add_version(connection, document_id, live, sighting, lane)
             lanes.add(lane)
             for index_id in building:
@@ -41,7 +41,7 @@ def observe(engine: sa.Engine, sightings: Sequence[Sighting]) -> set[str]:
     return lanes
 
 
-def _document_id(connection: sa.Connection, sighting: Sighting) -> int | None:
+def _document_id(connection: sa.Connection, sighting: Sighting, live: int) -> int | None:
     """The document that needs a new version for what was seen, or None where it is known just so."""
     document = connection.execute(sa.select(db.documents).where(db.documents.c.path == sighting.path)).first()
     meta = {name: getattr(sighting.meta, name) for name in META_COLUMNS}
@@ -49,7 +49,7 @@ def _document_id(connection: sa.Connection, sighting: Sighting) -> int | None:
         title = PurePath(sighting.path).stem
         new = {"path": sighting.path, "title": title, "removed": False, "updated_at": db.now(), **meta}
         return db.new_id(connection.execute(sa.insert(db.documents).values(**new)))
-    before = newest(connection, document.document_id)
+    before = newest(connection, document.document_id, live)
     known = not document.removed and before is not None and before.digest == sighting.digest
     if not known or any(getattr(document, name) != value for name, value in meta.items()):
         _set(connection, document.document_id, removed=False, **meta)

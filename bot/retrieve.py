@@ -4,6 +4,7 @@ The sum of normalised scores beat reciprocal rank fusion on five of six developm
 few times deeper than asked, and what is not of an active version is dropped here.
 """
 
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -56,10 +57,9 @@ def search(
     depth = max(DEPTH, k)
     for _ in range(ATTEMPTS):
         scores: dict[str, float] = {}
-        for query in standalone(question, history):
-            for leg in legs:
-                for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection), depth).items():
-                    scores[chunk_id] = scores.get(chunk_id, 0.0) + score
+        for query, leg in itertools.product(standalone(question, history), legs):
+            for chunk_id, score in _normalised(_SEARCHES[leg](desk, query, depth, collection), depth).items():
+                scores[chunk_id] = scores.get(chunk_id, 0.0) + score
         passages = _passages(desk.database, scores)
         if passages or not scores:
             break

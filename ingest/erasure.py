@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from bot import documents, indexes, ledger, lexical, retrieve
 from bot.desk import Desk
 from bot.log import get_log
-from bot.records import Chunk, Index
+from bot.records import Chunk
 
 VERSIONS_TOGETHER = 50
 PROBES = 3  # pieces of each version whose text is searched for
@@ -45,15 +45,11 @@ def _erase(desk: Desk, version_ids: Sequence[int]) -> None:
 def _forget_vectors(desk: Desk, ids: Sequence[str]) -> set[str]:
     """Delete vectors from every collection that may hold them; return the chunks that are still there."""
     left: set[str] = set()
-    for index in _stored(desk):
+    for index in indexes.in_use(desk.database):
         knowledge = desk.collections.of(index)
         knowledge.forget(ids)
         left |= set(knowledge.present(ids))
     return left
-
-
-def _stored(desk: Desk) -> list[Index]:
-    return [index for index in indexes.every(desk.database) if index.state != "retired"]
 
 
 def _probe(desk: Desk, pieces: Sequence[Chunk], left: set[str]) -> str:

@@ -9,7 +9,6 @@ from bot import bell, documents, indexes, ledger, lexical
 from bot.desk import Desk
 from bot.errors import SearchUnavailable
 from bot.knowledge import Knowledge
-from bot.records import Index
 from ingest import erasure, folder, renewal, watch
 
 RESTART_SECONDS = 60
@@ -74,14 +73,14 @@ def repair(desk: Desk) -> Differences:
     """Mend every difference from the source: the folder, then the chunk table. Returns what is left: what has to be
     read again waits for a worker."""
     watch.rescan(desk)
-    for index in _open(desk):
+    for index in indexes.in_use(desk.database):
         if not desk.collections.of(index).searchable():
             _drop(desk.collections.of(index))  # it is filled again below
     renewal.drop_retired(desk)
     found = verify(desk)
     lexical.strike(desk.database, found.words_without_chunk)
     _restore(desk, [*found.without_vector, *found.without_words])
-    for index in _open(desk):
+    for index in indexes.in_use(desk.database):
         desk.collections.of(index).forget(found.vector_without_chunk)
     erasure.erase_stale(desk)
     for path in found.without_chunks:
@@ -103,7 +102,7 @@ def _drop(knowledge: Knowledge) -> None:
 
 def _restore(desk: Desk, chunk_ids: list[str]) -> None:
     """Write the words and vectors of these chunks' versions anew, from the chunk table."""
-    for index in _open(desk):
+    for index in indexes.in_use(desk.database):
         knowledge = desk.collections.of(index)
         for version_id in documents.versions_of(desk.database, chunk_ids, index.index_id):
             chunks = documents.chunks_of(desk.database, version_id)
@@ -113,7 +112,7 @@ def _restore(desk: Desk, chunk_ids: list[str]) -> None:
 
 def _compare_vectors(desk: Desk) -> _Vectors:
     compared = _Vectors()
-    for index in _open(desk):
+    for index in indexes.in_use(desk.database):
         knowledge = desk.collections.of(index)
         if not knowledge.searchable():  # then its ids may not be readable either, and it is made anew in any case
             compared.broken.append(index.collection)
@@ -122,10 +121,6 @@ def _compare_vectors(desk: Desk) -> _Vectors:
         compared.missing.extend(sorted(chunks - vectors))
         compared.strange.extend(sorted(vectors - chunks))
     return compared
-
-
-def _open(desk: Desk) -> list[Index]:
-    return [index for index in indexes.every(desk.database) if index.state != "retired"]
 
 
 def _files(desk: Desk) -> Iterator[Path]:
