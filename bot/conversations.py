@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot import db
 from bot.errors import NotAllowed
-from bot.records import Answer, Citation, Passage, Timings, Turn
+from bot.records import Answer, Citation, Manner, Nearby, Passage, Timings, Turn
 
 HISTORY_TURNS = 6
 
@@ -117,5 +117,8 @@ def _answer(stored: Mapping[str, Any]) -> Answer:
             "passages": tuple(Passage(**passage) for passage in stored["passages"]),
             "dropped": tuple(stored["dropped"]),
             "timings_ms": Timings(**stored["timings_ms"]),
+            "nearby": tuple(Nearby(**nearby) for nearby in stored.get("nearby", ())),
+            "manner": Manner(**stored["manner"]) if stored.get("manner") else None,
+            "messages": tuple(stored.get("messages", ())),
         }
     )

@@ -1,7 +1,7 @@
 """The records database: its tables, its transactions and its clock.
 
 SQLite on one machine, PostgreSQL on many. Queries live in the module that owns the thing they are about (ledger,
-documents, indexes, jobs, notices, conversations, feedback, adapters, staff). Times are seconds since 1970 by the
+documents, indexes, jobs, notices, conversations, feedback, gaps, adapters, staff). Times are seconds since 1970 by the
 database's clock, so that machines whose clocks disagree still agree on leases.
 """
 
@@ -19,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 SQLITE_WITH_SAFE_WAL = (3, 51, 3)
 
 # The newest migration; a database that is behind it is brought up to date when a desk is opened.
-REVISION = "0002"
+REVISION = "0003"
 
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -162,6 +162,96 @@ adapters = sa.Table(
     sa.Column("report", sa.JSON, nullable=False, default=dict),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("activated_at", sa.Float),
+)
+
+preferences = sa.Table(
+    "preferences",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.JSON, nullable=False),
+    sa.Column("author", sa.Text, nullable=False, default=""),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+prompts = sa.Table(
+    "prompts",
+    metadata,
+    sa.Column("version", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(32), nullable=False, index=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False, default=""),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("chosen_at", sa.Float),
+)
+
+pinned_answers = sa.Table(
+    "pinned_answers",
+    metadata,
+    sa.Column("pin_id", sa.Integer, primary_key=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("collection", sa.Text, nullable=False, default=""),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("citations", sa.JSON, nullable=False),
+    sa.Column("passages", sa.JSON, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("embedding_model", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("voided_at", sa.Float),
+    sa.Column("void_reason", sa.Text, nullable=False, default=""),
+)
+
+gaps = sa.Table(
+    "gaps",
+    metadata,
+    sa.Column("gap_id", sa.Integer, primary_key=True),
+    sa.Column("answer_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("history", sa.JSON, nullable=False, default=list),
+    sa.Column("collection", sa.Text, nullable=False, default=""),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("embedding_model", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("tried_at", sa.Float),
+    sa.Column("closed_at", sa.Float),
+    sa.Column("closed_by", sa.Text, nullable=False, default=""),
+    sa.Column("closing_answer_id", sa.String(32)),
+)
+
+handoffs = sa.Table(
+    "handoffs",
+    metadata,
+    sa.Column("handoff_id", sa.Integer, primary_key=True),
+    sa.Column("answer_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("conversation_id", sa.String(32), nullable=False),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),
+    sa.Column("done_by", sa.Text, nullable=False, default=""),
+)
+
+labels = sa.Table(
+    "labels",
+    metadata,
+    sa.Column("label_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("value", sa.String(32), nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("kind", "text"),
+)
+
+evaluations = sa.Table(
+    "evaluations",
+    metadata,
+    sa.Column("evaluation_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("title", sa.Text, nullable=False, default=""),
+    sa.Column("pins", sa.JSON, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
 )
 
 staff = sa.Table(

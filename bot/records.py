@@ -83,8 +83,32 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class Nearby:
+    """A document that is near to a question without answering it."""
+
+    document: str
+    title: str
+    heading: str
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a question is meant: the likelihoods, 0..1, that it is not for this desk at all, that the customer is upset,
+    and that it cannot wait."""
+
+    out_of_scope: float
+    upset: float
+    urgent: float
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What the customer was told, pinned to everything that it was made from (DESIGN rule 4)."""
+    """What the customer was told, pinned to everything that it was made from (DESIGN rule 4).
+
+    `abstained` is true of everything that is no answer; `declined` of what was not for this desk. `nearby` are the
+    documents that come closest to a question without an answer. `pin` is the approved answer that was given word for
+    word. `messages` is the prompt as it was sent (`{role, content}`), `said` what the model made of it.
+    """
 
     answer_id: str
     question: str
@@ -99,6 +123,13 @@ class Answer:
     prompt: str
     parameters: dict[str, Any]
     timings_ms: Timings
+    declined: bool = False
+    nearby: tuple[Nearby, ...] = ()
+    offers_person: bool = False
+    manner: Manner | None = None
+    pin: int | None = None
+    messages: tuple[dict[str, str], ...] = ()
+    said: str = ""
 
 
 @dataclass(frozen=True)
