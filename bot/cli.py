@@ -1,6 +1,7 @@
 """The `frontdesk` program: the commands of this package, and those that the other packages hand in through the
 entry points "frontdesk.commands". Every command imports what it needs, so that `--help` is quick."""
 
+import json
 import sys
 import traceback
 from importlib.metadata import entry_points
@@ -24,6 +25,8 @@ app = typer.Typer(
 feedback_app = typer.Typer(help="The review queue: list, approve, reject.", no_args_is_help=True)
 adapters_app = typer.Typer(help="The versions of the style: list, show, promote, rollback.", no_args_is_help=True)
 models_app = typer.Typer(help="The weights of the models: pull, list.", no_args_is_help=True)
+prompts_app = typer.Typer(help="The prompts and their versions: list, show, use, back.", no_args_is_help=True)
+manners_app = typer.Typer(help="How questions are meant: learn, measure.", no_args_is_help=True)
 
 InCollection = Annotated[str, typer.Option("--collection", help="Only from this folder of the inbox.")]
 
@@ -32,7 +35,9 @@ def main() -> None:
     """Run one command. 0 done, 1 failed with a sentence on standard error, 2 wrong usage, 130 interrupted."""
     for entry in entry_points(group="frontdesk.commands"):
         app.add_typer(entry.load())
-    for group, name in ((feedback_app, "feedback"), (adapters_app, "adapters"), (models_app, "models")):
+    groups = {"feedback": feedback_app, "adapters": adapters_app, "models": models_app, "prompts": prompts_app}
+    groups["manners"] = manners_app
+    for name, group in groups.items():
         app.add_typer(group, name=name)
     try:
         app()
@@ -71,17 +76,12 @@ def search(
 
 
 @app.command()
-def replay(answer_id: str) -> None:
-    """Print a stored answer with what it was made from, and ask its question again with the same adapter."""
-    from bot import conversations
-    from bot.consult import ask as ask_again
+def replay(answer_id: str, as_json: AsJson = False) -> None:
+    """Make a kept answer again from the same prompt, model and adapter, and say what has changed since."""
     from bot.desk import open_desk
+    from bot.replay import replay as replay_answer
 
-    desk = open_desk()
-    stored = conversations.answer(desk.database, answer_id)
-    limit = str(stored.parameters.get("collection", ""))
-    printing.pinned("Then", stored)
-    printing.pinned("Now", ask_again(desk, stored.question, adapter=stored.adapter or "", collection=limit))
+    printing.replay(replay_answer(open_desk(), answer_id), as_json)
 
 
 @app.command()
@@ -177,6 +177,65 @@ def models_list(as_json: AsJson = False) -> None:
     from bot.settings import load_settings
 
     printing.models(weights.listing(load_settings()), as_json)
+
+
+@prompts_app.command("list")
+def prompts_list(as_json: AsJson = False) -> None:
+    """Print every prompt with the version in use."""
+    from bot import prompts
+    from bot.desk import open_desk
+
+    database = open_desk().database
+    printing.prompts([prompts.load(name, database) for name in prompts.names()], as_json)
+
+
+@prompts_app.command("show")
+def prompts_show(name: str, as_json: AsJson = False) -> None:
+    """Print the text of a prompt (of a version, as in answer@1a2b3c4d, or of the one in use) and its versions."""
+    from bot import prompts
+    from bot.desk import open_desk
+
+    database = open_desk().database
+    shown = prompts.by_version(database, name) if "@" in name else prompts.load(name, database)
+    printing.prompt(shown, prompts.history(database, shown.name), as_json)
+
+
+@prompts_app.command("use")
+def prompts_use(version: str) -> None:
+    """Use a version from the next question on."""
+    from bot import prompts
+    from bot.desk import open_desk
+
+    printing.asks(prompts.choose(open_desk().database, version))
+
+
+@prompts_app.command("back")
+def prompts_back(name: str) -> None:
+    """Return to the version that was used before."""
+    from bot import prompts
+    from bot.desk import open_desk
+
+    printing.asks(prompts.go_back(open_desk().database, name))
+
+
+@manners_app.command("learn")
+def manners_learn(as_json: AsJson = False) -> None:
+    """Learn how questions are meant from the rows that ship and from what reviewers said, and use that."""
+    from bot import staff
+    from bot.desk import open_desk
+    from bot.manners.learn import relearn
+
+    printing.lesson(relearn(open_desk(), staff.NAME), as_json)
+
+
+@manners_app.command("measure")
+def manners_measure(questions: Path, as_json: AsJson = False) -> None:
+    """Print how many of the questions of a qa.jsonl would be refused, and how many offered a person."""
+    from bot.desk import open_desk
+    from bot.quality.manners import measure
+
+    asked = [json.loads(line)["question"] for line in questions.read_text(encoding="utf-8").splitlines()]
+    printing.noticed(measure(open_desk(), asked), as_json)
 
 
 def _described(error: Exception) -> str:

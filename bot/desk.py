@@ -28,6 +28,11 @@ class Desk:
         """The embedding model of the collection that answers now."""
         return self.knowledge.embeddings
 
+    @property
+    def embedding_model(self) -> str:
+        """Its name."""
+        return indexes.live(self.database).embedding_model
+
 
 def open_desk(settings: Settings | None = None, *, background: bool = False) -> Desk:
     """Wire the parts that the settings name; with `background`, its embeddings give way to those of everybody else.

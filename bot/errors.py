@@ -59,3 +59,15 @@ class AlreadyRunning(FrontdeskError):
 
 class QuestionRefused(FrontdeskError):
     """A question that cannot be asked as it stands."""
+
+
+class PromptRefused(FrontdeskError):
+    """A prompt that cannot be used as it was written, or a version of one that does not exist."""
+
+
+class PinRefused(FrontdeskError):
+    """An answer that cannot be pinned as it stands."""
+
+
+class EvaluationRefused(FrontdeskError):
+    """A kept evaluation is missing, or two cannot be compared."""

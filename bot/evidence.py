@@ -1,100 +1,172 @@
 """Do the passages found hold enough to answer the question, and which of their sentences matter?
 
-The score is a logistic blend of how near the best sentence is to the question (cosine of embeddings) and how much of
-the question's meaning (its words, the rarer the weightier) stands in the best passages. The weights were fitted on
-public question sets with unanswerable halves; LOG.md in this folder has the tries.
+Every sentence is ranked by how near it is to the question (cosine of embeddings), by how much of the question's words
+stand in it, in the sentence before it and in its passage, and by whether it holds the kind of thing that is asked for.
+The best of them with their neighbours are what the model reads. `confidence` turns what was seen on the way into a
+probability. LOG.md in this folder has the tries.
 """
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import Document
+from langchain_core.documents.compressor import BaseDocumentCompressor
+from numpy.typing import NDArray
+from pydantic import ConfigDict
 
-from bot import lexical, sentences
+from bot import asked, calibrated, lexical, sentences, signs
+from bot.asked import Asked
 from bot.desk import Desk
 from bot.records import Passage
+from bot.signs import Unit
 
 WORD_BUDGET = 100
-BESIDE_THE_POINT = 0.05
-BLEND = {"bias": -5.21, "cosine": 10.0, "coverage": 0.5}
+BESIDE_THE_POINT = 0.1
+# What ranks a sentence, each 0..1, weighed against its cosine; searched on squad2, emanual, clapnq and the sample.
+WEIGHTS = {
+    "cosine": 1.0,
+    "best_in_passage": 0.3,
+    "coverage": 0.25,
+    "own_coverage": 0.25,
+    "coverage_with_before": 0.5,
+    "pairs": 0.2,
+    "kind": 0.15,
+    "found": 0.4,
+    "is_question": -0.15,
+}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """`score` in 0..1 says how likely the passages answer the question; `excerpts` are the passages cut down to the
-    sentences that matter, most promising first; `best` is the best sentence with its passage; `sentences` has the score
-    of every (chunk id, sentence)."""
+    """`score` in 0..1 is the probability that the passages answer the question; `excerpts` are the passages cut down to
+    the sentences that matter, most promising first; `best` is the best sentence with its passage; `sentences` has the
+    score of every (chunk id, sentence), on the scale of cosines; `question` is what it was judged for."""
 
     score: float
     features: dict[str, float]
     excerpts: tuple[Passage, ...]
     best: tuple[Passage, str] | None
     sentences: dict[tuple[str, str], float] = field(default_factory=dict)
+    question: Asked | None = None
 
     def speaks_to_the_question(self, passage: Passage, sentence: str) -> bool:
         """Whether a sentence of a passage is about as near to the question as the best one. What is true but beside
         the point is no answer."""
+        return self.behind(passage.chunk_id, sentence) <= BESIDE_THE_POINT
+
+    def behind(self, chunk_id: str, sentence: str) -> float:
+        """By how much a sentence of a passage, or the best of several that stand together, is worse than the best."""
         nearest = max(self.sentences.values(), default=0.0)
-        return self.sentences.get((passage.chunk_id, sentence), 0.0) >= nearest - BESIDE_THE_POINT
+        quoted = [score for (chunk, text), score in self.sentences.items() if chunk == chunk_id and text in sentence]
+        return nearest - max(quoted, default=0.0)
 
 
-@dataclass(frozen=True)
-class _Unit:
-    passage: Passage
-    position: int
-    text: str
-    score: float
+class SentencesThatMatter(BaseDocumentCompressor):
+    """`weigh` as a LangChain compressor, for any retriever whose documents hold their `Passage` under "passage" (ours
+    does). What comes back has the excerpt's text, the passage cut down to it, and the evidence's score."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    desk: Desk
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """The sentences that matter for the query, in reading order within each document, at most `WORD_BUDGET` words
+        and the sentence that exceeds them. Raises `ModelUnavailable` where the embedding model does not answer."""
+        found = weigh(self.desk, [query], [document.metadata["passage"] for document in documents])
+        return [
+            Document(excerpt.text, id=excerpt.chunk_id, metadata={"passage": excerpt, "evidence": found.score})
+            for excerpt in found.excerpts
+        ]
 
 
 def weigh(desk: Desk, queries: Sequence[str], passages: Sequence[Passage]) -> Evidence:
     """Judge the passages for a question, given as what was searched for: the question, and in a conversation also the
     question in its context. A follow-up must be near in both. Raises `ModelUnavailable` where the model does not
     answer."""
-    pieces = [(p, i, text) for p in passages for i, text in enumerate(sentences.split(p.text))]
+    pieces = [(p, n, text) for p in passages for n, text in enumerate(sentences.split(p.text))]
     if not pieces:
         return Evidence(0.0, {}, (), None)
-    cosines = _cosines(desk, queries, [f"{p.title} - {p.heading}: {text}" for p, _, text in pieces])
-    weights = _weights(desk, queries[-1])
-    units = [
-        _Unit(p, i, text, float(cosine) + 0.4 * _coverage(weights, f"{p.title} {p.heading} {text}"))
-        for (p, i, text), cosine in zip(pieces, cosines, strict=True)
-    ]
+    embedded = desk.embeddings.embed_documents(
+        [*queries, *(f"{p.title} - {p.heading}: {text}" for p, _, text in pieces)]
+    )
+    vectors = np.array(embedded)
+    question = _asked(desk, queries[-1])
+    return judged(question, passages, pieces, vectors[: len(queries)], vectors[len(queries) :])
+
+
+def judged(
+    question: Asked,
+    passages: Sequence[Passage],
+    pieces: Sequence[tuple[Passage, int, str]],
+    asked_vectors: NDArray[np.float64],
+    vectors: NDArray[np.float64],
+) -> Evidence:
+    """`weigh` without its look-ups: `pieces` are the passages' sentences as (passage, position, text), with their unit
+    `vectors` (sentences x dimensions) and those of the queries."""
+    units = _units(question, passages, pieces, (vectors @ asked_vectors.T).mean(axis=1))
     best = max(units, key=lambda unit: unit.score)
-    scores = {(unit.passage.chunk_id, unit.text): unit.score for unit in units}
-    features = {
-        "cosine": float(max(cosines)),
-        "coverage": max(_coverage(weights, f"{p.title} {p.heading} {p.text}") for p in passages),
-    }
-    blend = BLEND["bias"] + sum(BLEND[name] * value for name, value in features.items())
-    return Evidence(1 / (1 + math.exp(-blend)), features, _excerpts(units), (best.passage, best.text), scores)
+    features = signs.of(question, units, best)
+    return Evidence(
+        score=calibrated.shipped().before.probability(features),
+        features=features,
+        excerpts=_excerpts(units),
+        best=(best.passage, best.text),
+        sentences={(unit.passage.chunk_id, unit.text): unit.score for unit in units},
+        question=question,
+    )
 
 
-def _cosines(desk: Desk, queries: Sequence[str], texts: list[str]) -> np.ndarray:
-    vectors = np.array(desk.embeddings.embed_documents([*queries, *texts]))
-    asked, there = vectors[: len(queries)], vectors[len(queries) :]
-    cosines: np.ndarray = (there @ asked.T).mean(axis=1)
-    return cosines
+def _asked(desk: Desk, question: str) -> Asked:
+    return asked.read(
+        question, *lexical.frequencies(desk.database, list(dict.fromkeys(lexical.content_words(question))))
+    )
 
 
-def _weights(desk: Desk, question: str) -> dict[str, float]:
-    """How much each stem of the question says: its inverse document frequency."""
-    terms = list(dict.fromkeys(lexical.content_words(question)))
-    found, total = lexical.frequencies(desk.database, terms)
-    return {lexical.stem(term): math.log((total + 1) / (found[term] + 0.5)) for term in terms}
+def _units(
+    question: Asked,
+    passages: Sequence[Passage],
+    pieces: Sequence[tuple[Passage, int, str]],
+    cosines: NDArray[np.float64],
+) -> list[Unit]:
+    around = {passage.chunk_id: signs.stems_of_passage(passage) for passage in passages}
+    nearest: dict[str, float] = {}
+    for (passage, _, _), cosine in zip(pieces, cosines, strict=True):
+        nearest[passage.chunk_id] = max(nearest.get(passage.chunk_id, -1.0), float(cosine))
+    units: list[Unit] = []
+    for (passage, position, text), cosine in zip(pieces, cosines, strict=True):
+        before = units[-1].own if units and units[-1].passage is passage else ()
+        own, place = tuple(lexical.stems(text)), frozenset(lexical.stems(f"{passage.title} {passage.heading}"))
+        traits = {
+            "cosine": float(cosine),
+            "best_in_passage": nearest[passage.chunk_id],
+            "coverage": question.coverage(place.union(own)),
+            "own_coverage": question.coverage(own),
+            "coverage_with_before": question.coverage(place.union(own, before)),
+            "pairs": question.pairs_in(own),
+            "kind": float(question.kind_stands_in(text)),
+            "found": _found(passage, passages),
+            "is_question": float(text.endswith("?")),
+        }
+        score = sum(WEIGHTS[name] * value for name, value in traits.items())
+        units.append(Unit(passage, position, text, score, traits, own, place, around[passage.chunk_id]))
+    return units
 
 
-def _coverage(weights: dict[str, float], text: str) -> float:
-    there = set(lexical.stems(text))
-    whole = sum(weights.values())
-    return sum(weight for stem, weight in weights.items() if stem in there) / whole if whole > 0 else 0.0
+def _found(passage: Passage, passages: Sequence[Passage]) -> float:
+    """How high the search ranked a passage, as a share of the first one's score."""
+    first = passages[0].score
+    return max(0.0, min(1.0, passage.score / first)) if first > 0 else 1 / (1 + passages.index(passage))
 
 
-def _excerpts(units: Sequence[_Unit]) -> tuple[Passage, ...]:
+def _excerpts(units: Sequence[Unit]) -> tuple[Passage, ...]:
     """The best sentences with their neighbours, in reading order within each passage, up to the word budget."""
     by_place = {(unit.passage.chunk_id, unit.position): unit for unit in units}
-    chosen: dict[tuple[str, int], _Unit] = {}
+    chosen: dict[tuple[str, int], Unit] = {}
     spent = 0
     for unit in sorted(units, key=lambda one: -one.score):
         for step in (0, 1, -1):
@@ -106,7 +178,7 @@ def _excerpts(units: Sequence[_Unit]) -> tuple[Passage, ...]:
     return tuple(_excerpt([unit for (chunk, _), unit in chosen.items() if chunk == chunk_id]) for chunk_id in order)
 
 
-def _excerpt(units: list[_Unit]) -> Passage:
+def _excerpt(units: list[Unit]) -> Passage:
     units = sorted(units, key=lambda unit: unit.position)
     text = units[0].text
     for before, unit in itertools.pairwise(units):

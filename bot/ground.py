@@ -1,30 +1,58 @@
 """Is this sentence supported by these passages? Nothing that fails here reaches a customer (DESIGN rule 3).
 
-A sentence is supported when one sentence of a passage, read under its title and heading, holds every number and name
-in it, denies where it denies, and holds nearly all of its other content words. A word that stands only in another
-sentence of the passage is a sign of mixed-up subjects, and refuses it. It judges words, not truth.
+A sentence is supported when one sentence of a passage, read under its title and heading, holds every figure and name
+in it and in the same roles, denies where it denies, and holds nearly all of its other content words, or fewer of them
+where the embeddings of both are near. A word that stands only in another sentence of the passage is a sign of mixed-up
+subjects, and refuses it. It judges words, not truth.
 """
 
+import functools
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot import sentences
-from bot.lexical import stems, words
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from bot import denial, facts, names, roles, sentences
+from bot.facts import Fact
+from bot.lexical import stem, stems, words
 from bot.records import Passage
 
-LEAST_COVERAGE = 0.8
-# Politeness and auxiliary words claim nothing, so they need no source; denial is compared clause by clause.
-COURTESY = frozenset(
-    stems("happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes get let know want")
-) | frozenset(stems("no not never cannot without"))
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nothing|nobody|cannot|without|neither|nor|unable|excluded)\b|n['’]t\b", re.I
+
+@dataclass(frozen=True)
+class Bar:
+    """What a supported sentence must reach: `coverage` by its words alone, or `least_coverage` where the cosine of
+    sentence and quote is at least `cosine`. Measured by `bot.quality.verification`; LOG.md has the sweep."""
+
+    coverage: float = 0.8
+    least_coverage: float = 0.5
+    cosine: float = 0.7
+
+
+BAR = Bar()
+# Politeness and auxiliary words claim nothing, so they need no source; denial is compared by itself.
+_POLITE = (
+    "happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes ask get let know want"
 )
-_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
-_NUMBER_WORDS = dict(
-    zip("one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True)
+COURTESY = frozenset(stems(_POLITE)) | denial.NEGATIONS
+# A quote with a pronoun is about somebody or something in the sentence before it.
+_POINTS_BACK = re.compile(
+    r"^(?:it|its|this|these|that|those|both|the (?:role|former|latter))\b|\b(?:he|she|they|his|her|their)\b", re.I
 )
+_PARTS = re.compile(
+    r"\s*(?:;|,\s*(?:(?:and|but|whereas|while|however)\b,?|(?=(?:it|he|she|they)\b))"
+    r"|\band\b(?=\s+(?:it|he|she|they)\b))\s*"
+)
+# A part without a subject of its own could be taken for one about another subject.
+_NO_SUBJECT = re.compile(
+    r"(?:must|can|may|will|would|should|is|are|was|were|be|has|have|had|does|do|not|in|on|at|by|to|from|for|with)\b",
+    re.I,
+)
+MOST_PARTS = 3
+LEAST_PART = 3  # content words and figures
+_ASIDE = re.compile(r"\s*\([^()]*\)")
 
 
 @dataclass(frozen=True)
@@ -36,90 +64,200 @@ class Support:
     coverage: float
 
 
-def support(sentence: str, passages: Sequence[Passage], cited: Sequence[int] = ()) -> Support | None:
-    """The best support among the passages; those that the sentence cites (numbered from 1) win over others."""
-    claim = _Claim.of(sentences.without_markers(sentence))
+def support(
+    sentence: str,
+    passages: Sequence[Passage],
+    cited: Sequence[int] = (),
+    embeddings: Embeddings | None = None,
+    bar: Bar = BAR,
+) -> Support | None:
+    """The best support among the passages; those that the sentence cites (numbered from 1) win over others. With
+    `embeddings` a paraphrase may use other words than the quote; its figures, names and denials may not differ. Raises
+    `ModelUnavailable` where the embedding model does not answer."""
+    claim = _Claim.of(sentences.without_markers(sentence), passages)
     if not claim.claims_something:
         return None
+    least = bar.least_coverage if embeddings else bar.coverage
     found = [
-        (n in cited, coverage, -len(quote), passage, quote)
+        _Candidate(n in cited, coverage, passage, quote)
         for n, passage in enumerate(passages, start=1)
-        for quote in sentences.split(passage.text)
-        if claim.holds(quote, passage) and (coverage := claim.coverage(quote, passage)) >= LEAST_COVERAGE
+        for setting, quote in _quotes(passage)
+        if (coverage := claim.coverage(quote, setting)) >= least and claim.holds(quote, setting, passage)
     ]
-    if not found:
-        return None
-    _, coverage, _, passage, quote = max(found, key=lambda one: one[:3])
-    return Support(passage, quote, coverage)
+    enough = [one for one in found if one.coverage >= bar.coverage]
+    if embeddings and not enough:
+        enough = _near(claim.text, found, embeddings, bar.cosine)
+    if not enough:
+        return _in_parts(claim.text, passages, cited, bar)
+    best = max(enough, key=lambda one: (one.cited, one.coverage, -len(one.quote)))
+    return Support(best.passage, best.quote, best.coverage)
 
 
-def unsupported(text: str, passages: Sequence[Passage]) -> list[str]:
+def unsupported(text: str, passages: Sequence[Passage], embeddings: Embeddings | None = None) -> list[str]:
     """The sentences of a text that no passage supports; mere politeness is not among them."""
     return [
         sentence
         for sentence in sentences.split(text)
-        if _Claim.of(sentences.without_markers(sentence)).claims_something and not support(sentence, passages)
+        if _Claim.of(sentences.without_markers(sentence), passages).claims_something
+        and not support(sentence, passages, embeddings=embeddings)
     ]
 
 
 @dataclass(frozen=True)
-class _Claim:
-    stems: frozenset[str]
-    facts: frozenset[str]
-    clauses: tuple["_Clause", ...]
-
-    @classmethod
-    def of(cls, sentence: str) -> "_Claim":
-        content = frozenset(stems(_NUMBER.sub(" ", sentence))) - COURTESY - _NUMBER_WORDS.keys()
-        clauses = tuple(clause for clause in _clauses(sentence) if clause.stems)
-        return cls(content, _numbers(sentence) | _names(sentence), clauses)
-
-    @property
-    def claims_something(self) -> bool:
-        return bool(self.stems or self.facts)
-
-    def holds(self, quote: str, passage: Passage) -> bool:
-        """Whether one sentence of a passage holds the claim's facts and its denial, and no other sentence its words."""
-        there = f"{passage.title} {passage.heading} {quote}"
-        facts = _numbers(there) | set(words(there)) | set(re.findall(r"\b[A-Z]\b", there))
-        if not self.facts <= facts or not all(clause.agrees_with(quote) for clause in self.clauses):
-            return False
-        return not (self.stems - set(stems(there))) & set(stems(passage.text))
-
-    def coverage(self, quote: str, passage: Passage) -> float:
-        """The share of the claim's content words in the quote; one that only title or heading hold counts half."""
-        if not self.stems:
-            return 0.0  # a bare number says nothing
-        said, named = set(stems(quote)), set(stems(f"{passage.title} {passage.heading}"))
-        return (len(self.stems & said) + len(self.stems & (named - said)) / 2) / len(self.stems)
+class _Candidate:
+    cited: bool
+    coverage: float
+    passage: Passage
+    quote: str
 
 
 @dataclass(frozen=True)
-class _Clause:
+class _Setting:
+    """What a quote is read under: title and heading, and, where a pronoun points back, the sentence before it."""
+
+    title: str
+    before: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.title} {self.before}"
+
+
+@dataclass(frozen=True)
+class _Claim:
+    text: str
     stems: frozenset[str]
-    denies: bool
+    figures: tuple[Fact, ...]
+    names: tuple[Fact, ...]
+    known: frozenset[str]
 
-    def agrees_with(self, quote: str) -> bool:
-        """Whether the part of the quote that speaks of the same denies or affirms likewise."""
-        nearest = max(_clauses(quote), key=lambda clause: len(self.stems & clause.stems))
-        return self.denies == nearest.denies
+    @classmethod
+    def of(cls, sentence: str, passages: Sequence[Passage]) -> "_Claim":
+        known = names.known_in(tuple(f"{passage.title}. {passage.heading}. {passage.text}" for passage in passages))
+        return cls(sentence, _content(sentence), facts.figures(sentence), names.within(sentence, known), known)
+
+    @property
+    def claims_something(self) -> bool:
+        return bool(self.stems or self.figures or self.names)
+
+    def holds(self, quote: str, setting: _Setting, passage: Passage) -> bool:
+        """Whether a quote holds the claim's facts, in their roles, and its denials, and no other sentence its words."""
+        quoted = facts.figures(quote)
+        return (
+            self._counts(quoted + facts.figures(setting.title))
+            and self._names_stand_in(f"{setting.text} {quote}", passage)
+            and denial.agree(self.text, quote, COURTESY)
+            and any(self._roles_are_kept(text) for text in _with_and_without_asides(quote))
+            and not self._mixes(f"{setting.text} {quote}", passage)
+        )
+
+    def coverage(self, quote: str, setting: _Setting) -> float:
+        """The share of the claim's content words in the quote; one that only its setting holds counts half."""
+        if not self.stems:
+            return 0.0  # a bare number says nothing
+        said, named = set(stems(denial.rephrased(quote))), set(stems(setting.text))
+        return (len(self.stems & said) + len(self.stems & (named - said)) / 2) / len(self.stems)
+
+    def _counts(self, there: Sequence[Fact]) -> bool:
+        """Whether every figure is there, as often as it is claimed, and counts the same."""
+        return all(
+            (agreeing := [other for other in there if figure.agrees(other)])
+            and sum(figure.agrees(other) for other in self.figures) <= len(agreeing)
+            and not _counts_another(figure, agreeing, there)
+            for figure in self.figures
+        )
+
+    def _names_stand_in(self, text: str, passage: Passage) -> bool:
+        there = set(map(stem, words(text))) | set(re.findall(r"\b[A-Z]\b", text))
+        there |= {one + two for one, two in itertools.pairwise(words(text))}  # "South East" is "Southeast"
+        return all(_stands(name, there, passage) for name in self.names)
+
+    def _roles_are_kept(self, quote: str) -> bool:
+        figures, named = facts.figures(quote), names.within(quote, self.known)
+        first = names.first_word(self.text)
+        # a first word that the quote does not have may be a strange name in the place of the quote's
+        strange = [first] if first and not set(names.parts(first)) & set(stems(quote)) else []
+        return (
+            roles.kept(self.text, self.figures, quote, figures)
+            and roles.kept(self.text, [*self.names, *strange], quote, named)
+            and roles.paired(self.figures, self.names, figures, named)
+        )
+
+    def _mixes(self, said: str, passage: Passage) -> bool:
+        return bool((self.stems - set(stems(denial.rephrased(said)))) & set(stems(passage.text)))
 
 
-def _clauses(sentence: str) -> list[_Clause]:
-    parts = re.split(r"[,;:]|\bbut\b", sentence)
-    return [_Clause(frozenset(stems(part)) - COURTESY, _NEGATION.search(part) is not None) for part in parts]
+def _content(sentence: str) -> frozenset[str]:
+    return frozenset(stems(denial.rephrased(facts.without(sentence)))) - COURTESY
 
 
-def _numbers(text: str) -> frozenset[str]:
-    digits = {number.strip(".,:/") for number in _NUMBER.findall(text)}
-    return frozenset(digits | {_NUMBER_WORDS[word] for word in words(text) if word in _NUMBER_WORDS})
+def _stands(name: Fact, there: set[str], passage: Passage) -> bool:
+    """Whether a name stands there, or a part of one that the passage has in full elsewhere ("Isaiah Bowman")."""
+    parts = set(names.parts(name))
+    if parts <= there:
+        return True
+    return bool(parts & there) and any(name.agrees(other) for other in names.within(passage.text))
 
 
-def _names(sentence: str) -> frozenset[str]:
-    """Capitalised words in lower case, and single capitals as they are ("Zone B"). The first word of a sentence, and
-    one after a colon, is capitalised in any case."""
-    inside = re.findall(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w’'-]*", sentence)
-    return frozenset(part for name in inside for part in ([name] if len(name) == 1 else words(name))) - _NO_NAMES
+def _counts_another(figure: Fact, agreeing: Sequence[Fact], there: Sequence[Fact]) -> bool:
+    """Whether the quote counts the same noun with another number: "3 adults" out of "2 adults and 3 children"."""
+    if not figure.unit or any(other.unit == figure.unit for other in agreeing):
+        return False
+    return any(other.unit == figure.unit for other in there)
 
 
-_NO_NAMES = frozenset("I i we you your our if it the yes no ll re ve s d m t".split())
+def _with_and_without_asides(quote: str) -> list[str]:
+    """The quote, and the quote without what stands in brackets, which comes between what belongs together."""
+    bare = quote
+    while (shorter := _ASIDE.sub(" ", bare)) != bare:
+        bare = shorter
+    return [quote, bare] if bare != quote else [quote]
+
+
+@functools.lru_cache(maxsize=512)
+def _quotes(passage: Passage) -> tuple[tuple[_Setting, str], ...]:
+    title = f"{passage.title} {passage.heading}"
+    found, before = [], ""
+    for quote in sentences.split(passage.text):
+        found.append((_Setting(title, before if _POINTS_BACK.search(quote) else ""), quote))
+        before = quote
+    return tuple(found)
+
+
+def _in_parts(sentence: str, passages: Sequence[Passage], cited: Sequence[int], bar: Bar) -> Support | None:
+    """The support of a compound sentence whose parts stand, each by itself and by its words alone, in neighbouring
+    sentences of one passage; the quote is the run of these sentences."""
+    parts = [part for part in _PARTS.split(sentence) if part]
+    if not 1 < len(parts) <= MOST_PARTS or any(_weight(part) < LEAST_PART for part in parts):
+        return None
+    if any(_NO_SUBJECT.match(part) for part in parts[1:]):
+        return None
+    for _, passage in sorted(enumerate(passages, start=1), key=lambda one: one[0] not in cited):
+        found = [_support_of_part(part, passage, bar) for part in parts]
+        if run := _run([one.quote for one in found if one], passage) if all(found) else "":
+            return Support(passage, run, min(one.coverage for one in found if one))
+    return None
+
+
+def _weight(part: str) -> int:
+    return len(_content(part)) + len(facts.figures(part))
+
+
+def _support_of_part(part: str, passage: Passage, bar: Bar) -> Support | None:
+    return support(part, [passage], bar=Bar(bar.coverage, bar.coverage, 1.0))
+
+
+def _run(quotes: Sequence[str], passage: Passage) -> str:
+    """From the first to the last of these sentences, where they lie side by side."""
+    starts = sorted(passage.text.index(quote) for quote in quotes)
+    ends = sorted(passage.text.index(quote) + len(quote) for quote in quotes)
+    run = passage.text[starts[0] : ends[-1]]
+    return run if len(sentences.split(run)) <= len(set(quotes)) else ""
+
+
+def _near(text: str, found: Sequence[_Candidate], embeddings: Embeddings, least: float) -> list[_Candidate]:
+    """The candidates whose quotes mean about the same as the text, by the cosine of unit vectors."""
+    if not found:
+        return []
+    claim, *quotes = np.array(embeddings.embed_documents([text, *(one.quote for one in found)]))
+    return [one for one, vector in zip(found, quotes, strict=True) if float(claim @ vector) >= least]

@@ -11,7 +11,7 @@ from bot.records import Index
 from bot.settings import Settings
 
 # Raise it when the same settings cut differently than before: every installation then rebuilds its index by itself.
-CUT = 1
+CUT = 2
 
 _columns = [db.indexes.c[name] for name in ("index_id", "collection", "embedding_model", "chunking", "state")]
 

@@ -5,7 +5,7 @@ fence is still the newest. Jobs wait in lanes, so that what is quick need not wa
 knows nothing of Celery; `bot.bell` rings for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,10 @@ HEARTBEAT_SECONDS = 8
 RING_AGAIN_SECONDS = 10
 MAX_ATTEMPTS = 3
 FAST, BULK, GPU = "fast", "bulk", "gpu"
+# How many jobs are taken together: in bulk as many as fill the embedding model's batches, and no more, because those
+# that a killed worker held are done one by one.
+TOGETHER = {FAST: 8, BULK: 64, GPU: 1}
+UPDATED_TOGETHER = 1_000  # two variables each, of which SQLite takes 32,766 in a statement
 
 _names = ("job_id", "kind", "subject", "lane", "state", "fence", "attempts", "error", "progress")
 _columns = [db.jobs.c[name] for name in _names]
@@ -29,21 +33,33 @@ def enqueue(connection: sa.Connection, kind: str, subject: str, lane: str = FAST
     found = connection.execute(
         sa.select(db.jobs.c.job_id).where(db.jobs.c.kind == kind, db.jobs.c.subject == subject)
     ).scalar()
-    fresh = {"lane": lane, "state": "queued", "attempts": 0, "error": None, "progress": {}, "lease_until": 0.0}
-    fresh |= {"created_at": db.now(), "rung_at": db.now(), "finished_at": None}
     if found is not None:
-        connection.execute(
-            sa.update(db.jobs).where(db.jobs.c.job_id == found).values(**fresh, fence=db.jobs.c.fence + 1)
-        )
+        again = sa.update(db.jobs).where(db.jobs.c.job_id == found)
+        connection.execute(again.values(**_fresh(), lane=lane, fence=db.jobs.c.fence + 1))
         return int(found)
-    inserted = connection.execute(sa.insert(db.jobs).values(kind=kind, subject=subject, fence=0, **fresh))
-    return db.new_id(inserted)
+    return db.new_id(connection.execute(_new(kind).values(subject=subject, lane=lane)))
 
 
-def claim(engine: sa.Engine, lane: str, most: int = 1) -> list[Job]:
+def enqueue_new(connection: sa.Connection, kind: str, lanes: Mapping[str, str]) -> None:
+    """Let work wait that nobody has asked for before: lanes by subject."""
+    if lanes:
+        connection.execute(_new(kind), [{"subject": subject, "lane": lane} for subject, lane in lanes.items()])
+
+
+def _new(kind: str) -> sa.Insert:
+    return sa.insert(db.jobs).values(kind=kind, fence=0, **_fresh())
+
+
+def _fresh() -> dict[str, Any]:
+    waiting = {"state": "queued", "attempts": 0, "error": None, "progress": {}, "lease_until": 0.0}
+    return waiting | {"created_at": db.now(), "rung_at": db.now(), "finished_at": None}
+
+
+def claim(engine: sa.Engine, lane: str, most: int = 1, beside: Job | None = None) -> list[Job]:
     """Take the next jobs of a lane for `LEASE_SECONDS`: at most so many, all of one kind, the longest waiting first.
 
-    A job that was begun before is taken alone: should it be the one that kills workers, it takes no others with it.
+    A job that was begun before is taken alone: should it be the one that kills workers, it takes no others with it. So
+    whoever holds jobs already, `beside` which these are to be done, gets only such as could have been taken with them.
     """
     with db.writing(engine) as connection:
         waiting = sa.select(*_columns).where(_free(), db.jobs.c.lane == lane).order_by(db.jobs.c.attempts)
@@ -52,6 +68,8 @@ def claim(engine: sa.Engine, lane: str, most: int = 1) -> list[Job]:
             waiting.order_by(db.jobs.c.created_at, db.jobs.c.job_id).limit(most).with_for_update(skip_locked=True)
         ).all()
         together = [row for row in found if row.kind == found[0].kind and not row.attempts] or found[:1]
+        if beside and (beside.attempts > 1 or any(row.attempts or row.kind != beside.kind for row in together)):
+            return []
         ids = [row.job_id for row in together]
         values = {"state": "running", "lease_until": db.now() + LEASE_SECONDS, "progress": {}}
         values |= {"fence": db.jobs.c.fence + 1, "attempts": db.jobs.c.attempts + 1, "started_at": db.now()}
@@ -76,10 +94,20 @@ def renew(engine: sa.Engine, job: Job) -> None:
         _update_held(connection, job, lease_until=db.now() + LEASE_SECONDS)
 
 
-def keep(engine: sa.Engine, held: Sequence[Job]) -> None:
-    """Renew the leases of all those jobs that are still held."""
+def keep(engine: sa.Engine, held: Sequence[Job]) -> list[Job]:
+    """Renew the leases of all those jobs that are still held, and return them."""
     with db.writing(engine) as connection:
-        connection.execute(sa.update(db.jobs).where(_held(held)).values(lease_until=db.now() + LEASE_SECONDS))
+        return _update_all(connection, held, lease_until=db.now() + LEASE_SECONDS)
+
+
+def _update_all(connection: sa.Connection, held: Sequence[Job], **values: Any) -> list[Job]:
+    """Those of the jobs that are still held, after the change."""
+    change = sa.update(db.jobs).values(**values).returning(db.jobs.c.job_id)
+    changed: set[int] = set()
+    for start in range(0, len(held), UPDATED_TOGETHER):
+        some = held[start : start + UPDATED_TOGETHER]
+        changed.update(connection.execute(change.where(_held(some))).scalars())
+    return [job for job in held if job.job_id in changed]
 
 
 def _held(jobs: Sequence[Job]) -> sa.ColumnElement[bool]:
@@ -102,6 +130,11 @@ def stage(engine: sa.Engine, held: Sequence[Job], name: str) -> None:
 def finish(connection: sa.Connection, job: Job, state: str = "done", error: str | None = None) -> None:
     """End a job inside the transaction that publishes its result, so that both happen or neither."""
     _update_held(connection, job, state=state, error=error, finished_at=db.now())
+
+
+def finish_all(connection: sa.Connection, held: Sequence[Job]) -> list[Job]:
+    """End all those jobs that are still held, inside the transaction that publishes their results; return them."""
+    return _update_all(connection, held, state="done", error=None, finished_at=db.now())
 
 
 def put_back(engine: sa.Engine, job: Job, error: str | None = None, lane: str | None = None) -> None:

@@ -67,20 +67,32 @@ class Knowledge:
                     metadatas=[{"version": chunk.version_id} for chunk in batch],
                 )
 
-    def search(self, vector: Sequence[float], k: int, versions: Sequence[int] | None = None) -> list[tuple[str, float]]:
-        """The `k` nearest chunks as (chunk id, cosine), best first; only of some versions where they are given."""
-        if versions is not None and not versions:
-            return []
-        where: Any = {"version": {"$in": list(versions)}} if versions is not None else None
-        asked: Any = [list(vector)]
+    def nearest(
+        self,
+        vectors: Vectors,
+        k: int,
+        versions: Sequence[int] | None = None,
+        without: Sequence[int] = (),
+    ) -> list[list[tuple[str, float]]]:
+        """For each vector the `k` nearest chunks as (chunk id, cosine), best first, in one request; only of some
+        `versions` where they are given, and never of those in `without`."""
+        if versions is not None:
+            versions = sorted(set(versions) - set(without))
+            if not versions:
+                return [[] for _ in vectors]
+        among, outside = {"version": {"$in": versions}}, {"version": {"$nin": list(without)}}
+        where: Any = among if versions is not None else outside if without else None
+        asked: Any = vectors
         with self._chroma_errors():
             try:
                 found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
             except NotFoundError:  # it was made anew, by a repair
                 self.__dict__.pop("_vectors", None)
                 found = self._vectors.query(query_embeddings=asked, n_results=k, where=where, include=["distances"])
-        distances = found["distances"] or [[]]
-        return [(chunk_id, 1 - distance) for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)]
+        return [
+            [(chunk_id, 1 - distance) for chunk_id, distance in zip(ids, distances, strict=True)]
+            for ids, distances in zip(found["ids"], found["distances"] or [], strict=True)
+        ]
 
     def searchable(self) -> bool:
         """Whether the collection can be searched: its stored vectors are no use where the index over them is broken.
@@ -152,5 +164,6 @@ class Collections:
 
 
 def embedded_text(chunk: Chunk) -> str:
-    """What is embedded for a chunk: where it stands, then what it says."""
-    return f"{chunk.heading[:LONGEST_PLACE]}\n{chunk.text}" if chunk.heading else chunk.text
+    """What is embedded for a chunk: where it stands, by title and headings, then what it says."""
+    place = " > ".join(part for part in (chunk.title, chunk.heading) if part)
+    return f"{place[:LONGEST_PLACE]}\n{chunk.text}" if place else chunk.text

@@ -5,15 +5,13 @@ ingest in flight (DESIGN rule 2). `bot.documents` reads what is written here. Th
 embeddings or vector stores.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot import db, indexes, jobs, lexical
-from bot.errors import LeaseLost
 from bot.records import Chunk, Indexed, Job, Sighting
 
 # What is small goes the fast lane, as long as few wait there: a lone new file never waits behind a thousand others.
@@ -24,44 +22,82 @@ META_COLUMNS = ("owner", "valid_from", "valid_until", "problem")
 
 def observe(engine: sa.Engine, sightings: Sequence[Sighting]) -> set[str]:
     """Note that these files are there with this content; return the lanes in which work now waits for them."""
-    lanes: set[str] = set()
+    seen = {sighting.path: sighting for sighting in sightings}
     with db.writing(engine) as connection:
         room = MOST_WAITING_FAST - _waiting_fast(connection)
         live, *building = indexes.open_ids(connection)
-        for sighting in sightings:
-            document_id = _document_id(connection, sighting, live)
-            if document_id is None:
-                continue
-            lane = jobs.FAST if room > 0 and sighting.size_bytes <= SMALL_BYTES else jobs.BULK
-            room -= 1
-            add_version(connection, document_id, live, sighting, lane)
-            lanes.add(lane)
-            for index_id in building:
-                add_version(connection, document_id, index_id, sighting, jobs.BULK)
-    return lanes
+        wanted = _wanted(connection, seen, live)
+        small = [document_id for document_id, one in wanted.items() if one.size_bytes <= SMALL_BYTES]
+        fast = {document_id for document_id in list(wanted)[: max(room, 0)] if document_id in small}
+        lanes = {document_id: jobs.FAST if document_id in fast else jobs.BULK for document_id in wanted}
+        _add_versions(connection, live, wanted, lanes)
+        for index_id in building:
+            _add_versions(connection, index_id, wanted, dict.fromkeys(wanted, jobs.BULK))
+    return set(lanes.values())
 
 
-def _document_id(connection: sa.Connection, sighting: Sighting, live: int) -> int | None:
-    """The document that needs a new version for what was seen, or None where it is known just so."""
-    document = connection.execute(sa.select(db.documents).where(db.documents.c.path == sighting.path)).first()
-    meta = {name: getattr(sighting.meta, name) for name in META_COLUMNS}
-    if document is None:
-        title = PurePath(sighting.path).stem
-        new = {"path": sighting.path, "title": title, "removed": False, "updated_at": db.now(), **meta}
-        return db.new_id(connection.execute(sa.insert(db.documents).values(**new)))
-    before = newest(connection, document.document_id, live)
-    known = not document.removed and before is not None and before.digest == sighting.digest
-    if not known or any(getattr(document, name) != value for name, value in meta.items()):
+def _wanted(connection: sa.Connection, seen: Mapping[str, Sighting], live: int) -> dict[int, Sighting]:
+    """The documents, in the order of their sightings, that need a new version for what was seen."""
+    table = db.documents.c
+    known = {row.path: row for row in connection.execute(sa.select(db.documents).where(table.path.in_(seen)))}
+    digests = _digests(connection, [row.document_id for row in known.values()], live)
+    new = _add_documents(connection, [one for path, one in seen.items() if path not in known])
+    wanted: dict[int, Sighting] = {}
+    for path, sighting in seen.items():
+        if path in new:
+            wanted[new[path]] = sighting
+        elif _has_changed(connection, known[path], digests, sighting):
+            wanted[known[path].document_id] = sighting
+    return wanted
+
+
+def _has_changed(connection: sa.Connection, document: db.Row, digests: Mapping[int, str], seen: Sighting) -> bool:
+    """Whether a known document needs a new version; what is said about it is noted in any case."""
+    same = not document.removed and digests.get(document.document_id) == seen.digest
+    meta = _meta(seen)
+    if not same or any(getattr(document, name) != value for name, value in meta.items()):
         _set(connection, document.document_id, removed=False, **meta)
-    return None if known else int(document.document_id)
+    return not same
+
+
+def _digests(connection: sa.Connection, document_ids: Sequence[int], index_id: int) -> dict[int, str]:
+    """The digest of each document's newest version in an index."""
+    table = db.versions.c
+    query = sa.select(table.document_id, table.digest).order_by(table.version_id)
+    chosen = query.where(table.document_id.in_(document_ids), table.index_id == index_id)
+    return {row.document_id: row.digest for row in connection.execute(chosen)} if document_ids else {}
+
+
+def _meta(seen: Sighting) -> dict[str, Any]:
+    return {name: getattr(seen.meta, name) for name in META_COLUMNS}
+
+
+def _add_documents(connection: sa.Connection, sightings: Sequence[Sighting]) -> dict[str, int]:
+    """New documents for what was seen: their ids by path."""
+    table = db.documents.c
+    insert = sa.insert(db.documents).values(removed=False, updated_at=db.now()).returning(table.path, table.document_id)
+    new = [{"path": one.path, "title": PurePath(one.path).stem, **_meta(one)} for one in sightings]
+    return {row.path: row.document_id for row in connection.execute(insert, new)} if new else {}
 
 
 def add_version(connection: sa.Connection, document_id: int, index_id: int, seen: Sighting, lane: str) -> None:
     """Queue a version of a document for an index."""
-    values = {"document_id": document_id, "index_id": index_id, "digest": seen.digest}
-    values |= {"size_bytes": seen.size_bytes, "modified_at": seen.changed_at}
-    version_id = db.new_id(connection.execute(sa.insert(db.versions).values(**values)))
-    jobs.enqueue(connection, "ingest", str(version_id), lane)
+    _add_versions(connection, index_id, {document_id: seen}, {document_id: lane})
+
+
+def _add_versions(
+    connection: sa.Connection, index_id: int, wanted: Mapping[int, Sighting], lanes: Mapping[int, str]
+) -> None:
+    """Queue a version of each document for an index, in this order."""
+    table = db.versions.c
+    insert = sa.insert(db.versions).returning(table.document_id, table.version_id, sort_by_parameter_order=True)
+    values = [
+        {"document_id": document_id, "index_id": index_id, "digest": seen.digest}
+        | {"size_bytes": seen.size_bytes, "modified_at": seen.changed_at}
+        for document_id, seen in wanted.items()
+    ]
+    added = connection.execute(insert, values).all() if values else []
+    jobs.enqueue_new(connection, "ingest", {str(row.version_id): lanes[row.document_id] for row in added})
 
 
 def tombstone(engine: sa.Engine, paths: Iterable[str]) -> set[str]:
@@ -94,11 +130,13 @@ def move(engine: sa.Engine, path: str, to: str) -> bool:
 def store(engine: sa.Engine, chunks: Sequence[Chunk]) -> None:
     """Write versions' chunks and their lexical index, unseen until they are activated. Writing again replaces them."""
     with db.writing(engine) as connection:
-        for version_id in {chunk.version_id for chunk in chunks}:
+        ids = {chunk.version_id for chunk in chunks}
+        written = sa.select(db.chunks.c.version_id).where(db.chunks.c.version_id.in_(ids)).distinct()
+        for version_id in connection.execute(written).scalars().all():
             _delete_chunks(connection, version_id)
         if chunks:
-            connection.execute(sa.insert(db.chunks), [asdict(chunk) for chunk in chunks])
-        lexical.index(connection, {chunk.version_id for chunk in chunks})
+            connection.execute(sa.insert(db.chunks), [vars(chunk) for chunk in chunks])
+        lexical.index(connection, ids)
 
 
 def activate(engine: sa.Engine, done: Sequence[Indexed]) -> list[Job]:
@@ -107,34 +145,48 @@ def activate(engine: sa.Engine, done: Sequence[Indexed]) -> list[Job]:
     A document that was removed or changed again meanwhile keeps what it has; a version for an index that is still
     being built waits for the switch of that index. Returns the jobs that another worker has taken over.
     """
-    lost = []
     with db.writing(engine) as connection:
         live = indexes.open_ids(connection)[0]
-        for one in done:
-            try:
-                jobs.finish(connection, one.job)
-            except LeaseLost:
-                lost.append(one.job)
-                continue
-            _publish(connection, one, live)
-    return lost
+        ours = jobs.finish_all(connection, [one.job for one in done])
+        ready = {int(job.subject) for job in ours}
+        places = {row.version_id: row for row in _current(connection, ready)}
+        whole = [one for one in done if int(one.job.subject) in places]
+        _show(connection, [one for one in whole if places[int(one.job.subject)].index_id == live], places)
+        _describe(connection, whole)
+    return [one.job for one in done if int(one.job.subject) not in ready]
 
 
-def _publish(connection: sa.Connection, one: Indexed, live: int) -> None:
-    version_id = int(one.job.subject)
-    chosen = (
-        sa.select(db.versions, db.documents.c.removed).join(db.documents).where(db.versions.c.version_id == version_id)
-    )
-    version = connection.execute(chosen).one()
-    last = newest(connection, version.document_id, version.index_id)
-    if version.removed or last is None or last.version_id != version_id:
-        return
-    if version.index_id == live:
-        _set(connection, version.document_id, title=one.title, active_version_id=version_id)
-    values: dict[str, Any] = {"title": one.title, "pages": one.pages, "chunk_count": one.chunks}
-    values["notes"] = list(one.notes)
-    values |= {"timings_ms": one.timings_ms, "indexed_at": sa.func.coalesce(db.versions.c.indexed_at, db.now())}
-    connection.execute(sa.update(db.versions).where(db.versions.c.version_id == version_id).values(**values))
+def _current(connection: sa.Connection, version_ids: Collection[int]) -> list[db.Row]:
+    """(version_id, document_id, index_id) of those versions that are to answer: the newest of documents still there."""
+    table, other = db.versions.c, db.versions.alias()
+    last = sa.select(sa.func.max(other.c.version_id))
+    last = last.where(other.c.document_id == table.document_id, other.c.index_id == table.index_id)
+    query = sa.select(table.version_id, table.document_id, table.index_id).join(db.documents)
+    query = query.where(table.version_id.in_(version_ids), ~db.documents.c.removed)
+    return list(connection.execute(query.where(table.version_id == last.scalar_subquery())))
+
+
+def _show(connection: sa.Connection, whole: Sequence[Indexed], places: Mapping[int, db.Row]) -> None:
+    """Let documents answer by these versions."""
+    chosen = sa.update(db.documents).where(db.documents.c.document_id == sa.bindparam("document"))
+    values = [
+        {"document": places[version_id].document_id, "title": one.title, "active_version_id": version_id}
+        for one, version_id in ((one, int(one.job.subject)) for one in whole)
+    ]
+    if values:
+        connection.execute(chosen.values(updated_at=db.now()), values)
+
+
+def _describe(connection: sa.Connection, whole: Sequence[Indexed]) -> None:
+    """Note what was found in versions, and when they were first whole."""
+    chosen = sa.update(db.versions).where(db.versions.c.version_id == sa.bindparam("version"))
+    values = [
+        {"version": int(one.job.subject), "title": one.title, "pages": one.pages, "chunk_count": one.chunks}
+        | {"notes": list(one.notes), "timings_ms": one.timings_ms}
+        for one in whole
+    ]
+    if values:
+        connection.execute(chosen.values(indexed_at=sa.func.coalesce(db.versions.c.indexed_at, db.now())), values)
 
 
 def requeue(engine: sa.Engine, path: str) -> str:

@@ -3,8 +3,12 @@ positions in two signatures estimates the Jaccard similarity of the texts."""
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 POSITIONS = 64
 ALIKE = 0.8
@@ -15,8 +19,8 @@ def signatures(texts: Sequence[str]) -> list[bytes]:
     """The signature of each text: 64 unsigned 32-bit numbers."""
     from datasketch import MinHash  # slow to import, and only those that write signatures need it
 
-    shingles = [_shingles(text) for text in texts]
-    return [one.hashvalues.astype(np.uint32).tobytes() for one in MinHash.bulk(shingles, num_perm=POSITIONS)]
+    blank = MinHash(num_perm=POSITIONS)  # to draw its permutations anew for each text would be most of the work
+    return [_signed(blank.copy(), text).hashvalues.astype(np.uint32).tobytes() for text in texts]
 
 
 def alike(one: bytes, other: bytes) -> bool:
@@ -25,6 +29,11 @@ def alike(one: bytes, other: bytes) -> bool:
         return False
     same = np.frombuffer(one, np.uint32) == np.frombuffer(other, np.uint32)
     return bool(same.mean() >= ALIKE)
+
+
+def _signed(blank: "MinHash", text: str) -> "MinHash":
+    blank.update_batch(_shingles(text))
+    return blank
 
 
 def _shingles(text: str) -> list[bytes]:

@@ -4,11 +4,15 @@ The server may be ours (`bot.serving`) or vLLM: both speak the OpenAI interface 
 errors become ours here.
 """
 
-from collections.abc import Iterator
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import numpy as np
 import openai
 from langchain_core.embeddings import Embeddings
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -17,18 +21,19 @@ from bot.errors import AdapterRefused, ModelBusy, ModelUnavailable
 from bot.records import Adapter
 from bot.settings import Settings
 
+REMEMBERED_VECTORS = 4_096  # 1.5 KB each: a question is embedded once, not by search, evidence and pins each
 EMBEDDING_BATCH = 128  # texts a request: 128 chunks are some 150 KB; our server takes 256 texts and 1 MB
 ADAPTER_TIMEOUT_SECONDS = 60
 
 
-def chat(settings: Settings, adapter: str | None) -> ChatOpenAI:
+def chat(settings: Settings, adapter: str | None, most_tokens: int | None = None) -> ChatOpenAI:
     """A streaming chat model: the base, or the base speaking in an adapter's style."""
     return ChatOpenAI(
         model=adapter or settings.model,
         base_url=f"{settings.model_url}/v1",
         api_key=settings.model_api_key,
         temperature=0,
-        max_completion_tokens=settings.max_answer_tokens,
+        max_completion_tokens=most_tokens or settings.max_answer_tokens,
         timeout=settings.request_timeout_seconds,
         max_retries=0,
         streaming=True,
@@ -47,23 +52,62 @@ def embeddings(settings: Settings, *, model: str | None = None, background: bool
         request_timeout=settings.request_timeout_seconds,
         max_retries=1,
     )
-    return _Embeddings(settings, client)
+    return _Embeddings(settings, client, _Vectors(0 if background else REMEMBERED_VECTORS))
+
+
+class _Vectors:
+    """Vectors of texts that were embedded a moment ago, by a digest of the text, so that no text outlives its document
+    here; the least recently used goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, text: str) -> list[float] | None:
+        """A text's vector, if it is known."""
+        key = _digest(text)
+        with self._lock:
+            if key not in self._known:
+                return None
+            self._known.move_to_end(key)
+            vector: list[float] = self._known[key].tolist()
+            return vector
+
+    def put(self, text: str, vector: list[float]) -> None:
+        """Remember a text's vector."""
+        with self._lock:
+            self._known[_digest(text)] = np.array(vector, np.float32)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True)
 class _Embeddings(Embeddings):
-    """The client, with its errors made ours."""
+    """The client of one model, with its errors made ours, and what it said a moment ago."""
 
     settings: Settings
     client: OpenAIEmbeddings
+    vectors: _Vectors
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        with model_errors(self.settings):
-            return self.client.embed_documents(texts)
+        """A vector for each text; each text that is not known is asked for once."""
+        known = {text: vector for text in texts if (vector := self.vectors.get(text)) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            with model_errors(self.settings):
+                known |= zip(new, self.client.embed_documents(new), strict=True)
+        for text in new:
+            self.vectors.put(text, known[text])
+        return [known[text] for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
-        with model_errors(self.settings):
-            return self.client.embed_query(text)
+        """The vector of one text."""
+        return self.embed_documents([text])[0]
 
 
 @contextmanager
@@ -79,6 +123,19 @@ def model_errors(settings: Settings) -> Iterator[None]:
         ) from error
     except openai.APIStatusError as error:
         raise ModelUnavailable(f"The model at {settings.model_url} refused: {error.message}") from error
+    except openai.APIError as error:  # what a stream says that breaks off in the middle
+        raise ModelUnavailable(f"The model at {settings.model_url} broke off: {error.message}") from error
+
+
+def rerank(settings: Settings, query: str, texts: Sequence[str]) -> list[float]:
+    """How well each text answers the query by the cross-encoder of the settings; higher is better (Cohere's and vLLM's
+    route). Raises `ModelUnavailable` where the server has none, or does not answer."""
+    body = {"model": settings.reranker, "query": query, "documents": list(texts)}
+    response = _post(settings, "rerank", body, settings.request_timeout_seconds)
+    if response.status_code >= 400:
+        raise ModelUnavailable(f"The model at {settings.model_url} does not rerank: {_reason(response)}")
+    scores = {result["index"]: float(result["relevance_score"]) for result in response.json()["results"]}
+    return [scores[at] for at in range(len(texts))]
 
 
 def ensure_adapter(settings: Settings, adapter: Adapter) -> None:
@@ -107,10 +164,12 @@ def served(settings: Settings) -> list[str]:
     return [model["id"] for model in response.json()["data"]]
 
 
-def _post(settings: Settings, route: str, body: dict[str, str]) -> httpx.Response:
+def _post(
+    settings: Settings, route: str, body: Mapping[str, object], timeout_seconds: float = ADAPTER_TIMEOUT_SECONDS
+) -> httpx.Response:
     url = f"{settings.model_url}/v1/{route}"
     try:
-        return httpx.post(url, json=body, headers=_key(settings), timeout=ADAPTER_TIMEOUT_SECONDS)
+        return httpx.post(url, json=body, headers=_key(settings), timeout=timeout_seconds)
     except httpx.HTTPError as error:
         raise ModelUnavailable(f"The model at {settings.model_url} does not answer ({error}).") from error
 

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,12 @@ from rich.table import Table
 
 from bot.records import Adapter, Answer, Feedback, Passage, Sentence
 from bot.serving.weights import Weights
+
+if TYPE_CHECKING:  # they bring LangChain along, which `--help` must not wait for
+    from bot.manners.learn import Lesson
+    from bot.prompts import Prompt, Version
+    from bot.quality.manners import Noticed
+    from bot.replay import Replay
 
 LONGEST_CELL = 80
 CITED = ("n", "document", "title", "page", "heading", "quote")
@@ -46,14 +52,23 @@ def answer(given: Answer, as_json: bool) -> None:
     console.print(f"answer {given.answer_id}", style="dim")
 
 
-def pinned(when: str, given: Answer) -> None:
-    """An answer with everything that it was made from."""
-    console.print(f"[bold]{when}[/]: {escape(given.text)}")
-    _citations(given)
-    pins = {"model": given.model, "adapter": given.adapter or "none", "prompt": given.prompt, **given.parameters}
-    console.print("  " + ", ".join(f"{name} {value}" for name, value in pins.items()), style="dim", markup=False)
-    for passage in given.passages:
-        console.print(f"  {passage.document} version {passage.version_id} chunk {passage.chunk_id}", markup=False)
+def replay(made: "Replay", as_json: bool) -> None:
+    """Whether an answer was made again, word for word, and what has changed since."""
+    if as_json:
+        _json(_replay(made))
+        return
+    console.print(f"[bold]Then[/]: {escape(made.then.text)}")
+    _citations(made.then)
+    console.print(_verdict(made), markup=False)
+    for sentence in made.changes:
+        console.print(f"- {sentence}", markup=False)
+    if not made.changes:
+        console.print("Nothing that it was made from has changed since.")
+    if made.same_now:
+        console.print("The answer would be the same now.")
+    else:
+        console.print(f"[bold]Now[/]: {escape(made.now.text)}")
+        _citations(made.now)
 
 
 def passages(found: Sequence[Passage], as_json: bool) -> None:
@@ -93,6 +108,83 @@ def models(known: Sequence[Weights], as_json: bool) -> None:
     """The models and where they are."""
     rows = [{**weights._asdict(), "path": str(weights.path)} for weights in known]
     _rows(as_json, "models", rows, Weights._fields)
+
+
+def lesson(learned: "Lesson", as_json: bool) -> None:
+    """How well each of the three is told, without the staff's labels and with them."""
+    rows = [
+        {
+            "kind": before.kind,
+            "recall_before": before.recall,
+            "recall": after.recall,
+            "wrongly_before": before.false_alarms,
+            "wrongly": after.false_alarms,
+            "precision": after.precision,
+            "texts": after.texts,
+        }
+        for before, after in zip(learned.before, learned.learned.scores, strict=True)
+    ]
+    _rows(as_json, "scores", rows, tuple(rows[0]))
+
+
+def noticed(found: "Noticed", as_json: bool) -> None:
+    """What the classifiers noticed in a set of questions."""
+    _rows(as_json, "noticed", [asdict(found)], ("questions", "declined", "offered_person"))
+
+
+def prompts(known: Sequence["Prompt"], as_json: bool) -> None:
+    """Every prompt with the version in use."""
+    names = ("name", "version", "purpose", "fields")
+    rows = [{name: getattr(prompt, name) for name in names} for prompt in known]
+    _rows(as_json, "prompts", rows, ("version", "purpose"))
+
+
+def prompt(shown: "Prompt", versions: Sequence["Version"], as_json: bool) -> None:
+    """One text of a prompt, and the versions that there are."""
+    rows = [
+        {
+            "version": version.prompt.version,
+            "in_use": version.in_use,
+            "author": version.author or "shipped",
+            "created_at": version.created_at.isoformat("T", "seconds"),
+            "note": version.note,
+        }
+        for version in versions
+    ]
+    if as_json:
+        _json({"version": shown.version, "content": shown.content, "versions": rows})
+        return
+    console.print(shown.content, markup=False)
+    _rows(False, "versions", rows, ("version", "in_use", "author", "created_at", "note"))
+
+
+def asks(used: "Prompt") -> None:
+    """Which text is in use from now on."""
+    console.print(f"From the next question on {used.version} is in use.", markup=False)
+
+
+def _verdict(made: "Replay") -> str:
+    if made.identical is None:
+        return made.why_not
+    return str(made.difference) if made.difference else "Identical, token for token."
+
+
+def _replay(made: "Replay") -> dict[str, Any]:
+    return {
+        "answer_id": made.then.answer_id,
+        "identical": made.identical,
+        "verdict": _verdict(made),
+        "difference": asdict(made.difference) if made.difference else None,
+        "changes": made.changes,
+        "documents": [
+            {**asdict(one), "since": one.since.isoformat("T", "seconds") if one.since else None}
+            for one in made.documents
+        ],
+        "same_now": made.same_now,
+        "then": _answer(made.then),
+        "now": _answer(made.now),
+        "said": {"then": made.then.said, "again": made.again},
+    }
 
 
 def _citations(given: Answer) -> None:

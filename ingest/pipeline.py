@@ -5,6 +5,7 @@ file -> sandboxed reader -> chunks -> chunk table + lexical index + vectors -> s
 """
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,11 +23,14 @@ from ingest.readers.reading import Reading
 FAST_PATIENCE_SECONDS = 4.0
 MOST_CHUNKS_FAST = 100
 # So many chunks are embedded and switched to together: enough for full requests, few enough to be seen soon.
-CHUNKS_TOGETHER = 128
+CHUNKS_TOGETHER = 64
 # And of a document that is longer, so many vectors are in memory at once.
 CHUNKS_AT_ONCE = 512
-# After that time no further file is begun, so that a worker is done with what it holds before its time limit.
-READING_SECONDS = 240.0
+# After these times no more files are claimed, and no further file is begun, so that a worker is done with what it holds
+# before its time limit.
+CLAIMING_SECONDS, READING_SECONDS = 120.0, 240.0
+# So many batches are embedded and stored at once: while one is written, the model server has the next.
+PUBLISHED_AT_ONCE = 2
 
 log = get_log(__name__)
 
@@ -44,40 +48,54 @@ class _Cut:
     timings_ms: dict[str, float]
 
 
-def ingest(desk: Desk, held: Sequence[Job]) -> None:
+def ingest(desk: Desk, held: list[Job]) -> None:
     """Make the versions that the jobs name answerable, or record in one sentence each why they cannot be.
 
-    While some are embedded and stored, the next are read: one needs the model server, the other this processor.
+    While some are embedded and stored, the next are read: one needs the model server, the other this processor. So that
+    neither waits, more jobs are claimed as long as there are any; they are added to those `held`.
     """
-    with ThreadPoolExecutor(1, "publish") as publisher:
-        publishing: Future[None] | None = None
+    publishing: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(PUBLISHED_AT_ONCE, "publish") as publisher:
         for together in _batches(_read_all(desk, held)):
-            if publishing:
-                publishing.result()
-            publishing = publisher.submit(_publish, desk, together)
-        if publishing:
-            publishing.result()
+            if len(publishing) == PUBLISHED_AT_ONCE:
+                publishing.popleft().result()
+            publishing.append(publisher.submit(_publish, desk, together))
+        for last in publishing:
+            last.result()
 
 
 def _batches(cuts: Iterable[_Cut]) -> Iterator[list[_Cut]]:
     together: list[_Cut] = []
+    size = 0
     for cut in cuts:
         together.append(cut)
-        if sum(len(one.chunks) for one in together) >= CHUNKS_TOGETHER:
+        size += len(cut.chunks)
+        if size >= CHUNKS_TOGETHER:
             yield together
-            together = []
+            together, size = [], 0
     if together:
         yield together
 
 
-def _read_all(desk: Desk, held: Sequence[Job]) -> Iterator[_Cut]:
-    deadline = time.monotonic() + READING_SECONDS
-    versions = ledger.versions(desk.database, [int(job.subject) for job in held])
-    for job in held:
+def _read_all(desk: Desk, held: list[Job]) -> Iterator[_Cut]:
+    begun = time.monotonic()
+    claimed: Sequence[Job] = tuple(held)
+    while claimed:
+        yield from _read_claimed(desk, claimed, begun + READING_SECONDS)
+        if held[0].lane != jobs.BULK or time.monotonic() > begun + CLAIMING_SECONDS:
+            return
+        claimed = jobs.claim(desk.database, jobs.BULK, jobs.TOGETHER[jobs.BULK], beside=held[0])
+        held += claimed
+
+
+def _read_claimed(desk: Desk, claimed: Sequence[Job], deadline: float) -> Iterator[_Cut]:
+    versions = ledger.versions(desk.database, [int(job.subject) for job in claimed])
+    count = tokens.counter(desk.settings)
+    for job in claimed:
         try:
             if time.monotonic() > deadline:
                 jobs.put_back(desk.database, job)
-            elif cut := _read(desk, job, versions[int(job.subject)]):
+            elif cut := _read(desk, job, versions[int(job.subject)], count):
                 yield cut
         except LeaseLost as error:
             log.warning("the job was taken over", job=job.job_id, reason=str(error))
@@ -85,7 +103,7 @@ def _read_all(desk: Desk, held: Sequence[Job]) -> Iterator[_Cut]:
             _refuse(desk, job, error)
 
 
-def _read(desk: Desk, job: Job, version: db.Row) -> _Cut | None:
+def _read(desk: Desk, job: Job, version: db.Row, count: chunks.Count) -> _Cut | None:
     """Read and cut one version; None where it need not be any more, or is too long for its lane."""
     begun = time.perf_counter()
     if version.removed or not version.open:
@@ -94,18 +112,20 @@ def _read(desk: Desk, job: Job, version: db.Row) -> _Cut | None:
         return None
     place = desk.settings.inbox_dir / version.path
     reading = _reading(place, desk.settings.max_file_megabytes, job.lane)
-    cut = _cut(desk, job, version, reading, {"waited": version.waited_ms, "read": _ms(begun)})
+    timings = {"waited": version.waited_ms, "read": _ms(begun)}
+    cut = _cut(job, version, reading, timings, count, desk.settings.chunk_tokens)
     if job.lane == jobs.FAST and len(cut.chunks) > MOST_CHUNKS_FAST:
         _change_lane(desk, job)
         return None
     return cut
 
 
-def _cut(desk: Desk, job: Job, version: db.Row, reading: Reading, timings: dict[str, float]) -> _Cut:
+def _cut(
+    job: Job, version: db.Row, reading: Reading, timings: dict[str, float], count: chunks.Count, most_tokens: int
+) -> _Cut:
     begun = time.perf_counter()
     title = reading.title.strip() or Path(version.path).stem
-    count = tokens.counter(desk.settings)
-    pieces = chunks.cut(reading, title, int(job.subject), count, desk.settings.chunk_tokens)
+    pieces = chunks.cut(reading, title, int(job.subject), count, most_tokens)
     return _Cut(job, version.document_id, version.index_id, reading, title, pieces, timings | {"cut": _ms(begun)})
 
 
@@ -178,7 +198,8 @@ def ingest_readings(desk: Desk, readings: Mapping[str, Reading]) -> None:
     held = [job for lane in (jobs.FAST, jobs.BULK) for job in jobs.claim(desk.database, lane, len(readings))]
     versions = ledger.versions(desk.database, [int(job.subject) for job in held])
     known = [(job, versions[int(job.subject)]) for job in held]
-    _publish(desk, [_cut(desk, job, version, readings[version.path], {}) for job, version in known])
+    count, most_tokens = tokens.counter(desk.settings), desk.settings.chunk_tokens
+    _publish(desk, [_cut(job, version, readings[version.path], {}, count, most_tokens) for job, version in known])
 
 
 def forget(desk: Desk, held: Sequence[Job]) -> None:

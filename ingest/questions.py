@@ -9,18 +9,28 @@ from bot.records import Question, Turn
 
 
 def load_questions(place: Path) -> list[Question]:
-    """Read `{id, question, answers[], doc_ids[], answerable, history?: [{role, text}]}`, one a line."""
+    """Read `{id, question, answers[], doc_ids[], answerable, history?: [{role, text}], scope_title?}`, one a line.
+
+    A turn may also be told as `{speaker, text}`, the customer being "U". `scope_title` names what a question leaves to
+    where it is asked ("this website"), so it is put into the question.
+    """
     return [
         Question(
             question_id=str(row["id"]),
-            text=row["question"],
+            text=f"{row['question']} ({row['scope_title']})" if row.get("scope_title") else row["question"],
             answers=tuple(row.get("answers", ())),
             documents=tuple(row.get("doc_ids", ())),
             answerable=bool(row["answerable"]),
-            history=tuple(Turn(turn["role"], turn["text"]) for turn in row.get("history", ())),
+            history=tuple(_turn(turn) for turn in row.get("history", ())),
         )
         for row in _lines(place, "id", "question", "answerable")
     ]
+
+
+def _turn(turn: dict[str, str]) -> Turn:
+    if "role" in turn:
+        return Turn("user" if turn["role"] == "user" else "assistant", turn["text"])
+    return Turn("user" if turn["speaker"].upper().startswith("U") else "assistant", turn["text"])
 
 
 def load_texts(place: Path) -> list[tuple[str, str, str]]:

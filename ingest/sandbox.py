@@ -1,14 +1,13 @@
 """Reads each file in a process of its own that can do little harm: bounded memory, time and file size, no network,
 no secrets.
 
-Starting Python and its readers takes a second, so a nursery (`python -m ingest.sandbox`) does that once per worker
-process and forks for every file. A request is the file's path and the pipe for its reading; the reply says how the
-fork ended. What a file does to its reader is gone with the fork. There are two: a fork costs what its nursery is
-large, and one that has loaded the readers of office files and PDF is four times as large as text needs.
+Starting Python and its readers takes a second, so a nursery (`ingest.nursery`) does that once per worker process and
+forks for every file. A request is the file's path and the pipe for its reading; the reply says how the fork ended. What
+a file does to its reader is gone with the fork. There are three, since a fork costs what its nursery is large: one for
+words only, one that has parsers of markup, and one with the readers of office files and PDF, which is five times as
+large as words need. What a nursery has no reader for, the next one reads.
 """
 
-import contextlib
-import gc
 import json
 import os
 import select
@@ -18,25 +17,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from bot.errors import ReaderKilled, ReaderTooSlow, UnreadableDocument
-from bot.leash import die_with_parent
 from ingest import isolation
-from ingest.readers import hidden
+from ingest.nursery import ELSEWHERE, OUT_OF_MEMORY, TOO_SLOW
+from ingest.readers import contents, hidden
 from ingest.readers.reading import Block, Reading
 
 WALL_SECONDS = 120.0
 # Beyond its limit a read is the nursery's to end; when the nursery does not, something is wrong with the nursery.
 GRACE_SECONDS = 30.0
 MOST_ANSWER_BYTES = 200_000_000
-MOST_REQUEST_BYTES = 65_536
-BROKEN, OUT_OF_MEMORY = 2, 3
-# Names of files that the larger nursery reads faster. What a file is, its content decides there.
+# Names of files that a larger nursery reads at once. What a file is, its content decides there.
 OFFICE = frozenset(f".{name}" for name in "pdf doc docx ppt pptx xls xlsx xlsb odt ods odp rtf rst org msg zip".split())
-TOO_SLOW, NO_NURSERY = "too slow", "no nursery"
+MARKUP = frozenset(f".{name}" for name in "html htm xhtml xml csv tsv tab json jsonl yaml yml eml".split())
+NO_NURSERY = 1001  # no status is that large
+PASSED_AFTER_REFUSAL = 5
+# Every function is bound when the nursery starts, not anew in every fork that calls it (ld.so(8)); `-S` leaves out what
+# the installation hooks into every Python.
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "LD_BIND_NOW": "1"}
 
 
 def read(path: Path, patience: float = WALL_SECONDS) -> Reading:
@@ -45,19 +46,42 @@ def read(path: Path, patience: float = WALL_SECONDS) -> Reading:
     Raises `UnreadableDocument` with one sentence for the content owner, `ReaderTooSlow`, or `ReaderKilled` for a file
     that ran into the other limits.
     """
-    answer = (office if path.suffix.lower() in OFFICE else nursery).read(path, patience)
+    answer = _answer(path, patience)
     if "error" in answer:
         raise UnreadableDocument(answer["error"])
     blocks = tuple(Block(*block) for block in answer["blocks"])
     return Reading(answer["title"], blocks, answer["pages"], tuple(answer["notes"]))
 
 
-class Nursery:
-    """One process that has readers loaded and forks for every file; started when first needed. Each reads every kind,
-    and loads what it does not have."""
+def _answer(path: Path, patience: float) -> dict[str, Any]:
+    ending = path.suffix.lower()
+    for nursery in _able(ending):
+        answer = nursery.read(path, patience)
+        if answer is not None:
+            return answer
+        _passed[ending] = PASSED_AFTER_REFUSAL
+    raise AssertionError("the larger nurseries refuse nothing")
 
-    def __init__(self, *, everything: bool = False) -> None:
-        self._everything = everything
+
+def _able(ending: str) -> "tuple[Nursery, ...]":
+    """The nurseries to ask, in this order. Files of one ending resemble each other, so after one with more than words a
+    few more are not tried with words."""
+    if ending in OFFICE:
+        return (office,)
+    if ending in MARKUP:
+        return (markup,)
+    if _passed.get(ending, 0) > 0:
+        _passed[ending] -= 1
+        return (markup,)
+    return (words, markup)
+
+
+class Nursery:
+    """One process that has readers loaded and forks for every file; started when first needed. The one for words
+    leaves what it has no reader for to others; these read every kind, and load what they do not have."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self.forget()
 
     def forget(self) -> None:
@@ -72,8 +96,9 @@ class Nursery:
         """The nursery's process, where one runs."""
         return self._process.pid if self._process else None
 
-    def read(self, path: Path, patience: float) -> dict[str, Any]:
-        """The answer of a fork that reads the file. One file at a time; other threads wait."""
+    def read(self, path: Path, patience: float) -> dict[str, Any] | None:
+        """The answer of a fork that reads the file; None where another nursery is to read it. One file at a time; other
+        threads wait."""
         with self._lock:
             status, answer = self._ask(path, patience)
             if status == NO_NURSERY:  # it had died before; the next one gets the file
@@ -81,18 +106,20 @@ class Nursery:
         name = hidden.shown(path.name)
         if status == TOO_SLOW:
             raise ReaderTooSlow(f"'{name}' took longer than {patience:g} s to read; split or simplify it.")
+        if status == ELSEWHERE:
+            return None
         if status != 0:
             raise ReaderKilled(f"'{name}' could not be read: its reader {_ended(status)}; split or simplify it.")
         found: dict[str, Any] = json.loads(answer)
         return found
 
-    def _ask(self, path: Path, patience: float) -> tuple[int | str, bytes]:
+    def _ask(self, path: Path, patience: float) -> tuple[int, bytes]:
         """How the fork ended, and its answer. Whatever goes wrong here, also a signal, leaves no stale reply behind."""
         line = self._line or self._start()
         reading, writing = os.pipe()
         try:
             try:
-                socket.send_fds(line, [json.dumps([str(path.absolute()), patience]).encode()], [writing])
+                socket.send_fds(line, [b"%g " % patience + os.fsencode(path.absolute())], [writing])
             finally:
                 os.close(writing)
             answer = _received(reading, time.monotonic() + patience + GRACE_SECONDS)
@@ -100,7 +127,7 @@ class Nursery:
             status = line.recv(64)
             if not status:
                 raise ConnectionResetError
-            return json.loads(status), answer
+            return int(status), answer
         except TimeoutError:
             self.stop()
             return TOO_SLOW, b""
@@ -117,11 +144,11 @@ class Nursery:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ingest.sandbox", *(["everything"] if self._everything else [])],
+                [sys.executable, "-S", "-m", "ingest.nursery", self._kind],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=Path(__file__).parents[1],
-                env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+                env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 start_new_session=True,
             )
         return self._line
@@ -136,12 +163,13 @@ class Nursery:
         self._line = self._process = None
 
 
-nursery, office = Nursery(), Nursery(everything=True)
-os.register_at_fork(after_in_child=nursery.forget)
-os.register_at_fork(after_in_child=office.forget)
+_passed: dict[str, int] = {}  # how many more files of an ending are not offered to the nursery for words
+words, markup, office = (Nursery(kind) for kind in (contents.WORDS, contents.MARKUP, contents.EVERYTHING))
+for each in (words, markup, office):
+    os.register_at_fork(after_in_child=each.forget)
 
 
-def _ended(status: int | str) -> str:
+def _ended(status: int) -> str:
     if status == OUT_OF_MEMORY:
         return f"needed more than {isolation.MEMORY_BYTES // 1024**2:,} MB of memory"
     if status == -signal.SIGXCPU:
@@ -162,82 +190,3 @@ def _received(reading: int, deadline: float) -> bytes:
             return bytes(answer)
         answer += piece
     raise ConnectionAbortedError
-
-
-def main() -> None:
-    """The nursery: load the readers, then fork for every request until the worker's end of the line closes."""
-    line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    if warning := isolation.without_network():
-        print(warning, file=sys.stderr)
-    from ingest.readers import contents  # after the filter, so that it holds for what the readers load
-    from ingest.readers import read as read_file
-
-    contents.warm_up(everything="everything" in sys.argv)
-    gc.collect()
-    gc.freeze()  # so that a fork's collector does not touch, and thereby copy, the pages it shares
-    while True:
-        request, pipes, _, _ = socket.recv_fds(line, MOST_REQUEST_BYTES, 1)
-        if not request:
-            return
-        place, patience = json.loads(request)
-        nursery_pid = os.getpid()
-        child = os.fork()
-        if child == 0:
-            line.close()
-            _child(nursery_pid, Path(place), pipes[0], read_file)
-        os.close(pipes[0])
-        line.send(json.dumps(_outcome(child, patience, line)).encode())
-
-
-def _outcome(child: int, patience: float, line: socket.socket) -> int | str:
-    """How a fork ended: its exit status, minus the signal that killed it, or that it was too slow. Nothing that it
-    started lives on. A worker that hangs up meanwhile is gone, and so is its nursery."""
-    with contextlib.suppress(OSError):  # the child does this too; whoever comes first
-        os.setpgid(child, child)
-    watched = os.pidfd_open(child)
-    ended, _, _ = select.select([watched, line.fileno()], [], [], patience)
-    os.close(watched)
-    if line.fileno() in ended:
-        os.killpg(child, signal.SIGKILL)
-        sys.exit()
-    os.killpg(child, signal.SIGKILL)  # not waited for yet, so its number is still its own
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) if ended else TOO_SLOW
-
-
-def _child(parent: int, path: Path, pipe: int, read_file: Callable[[Path], Reading]) -> NoReturn:
-    """The fork: limit itself, read, answer, and leave without ceremony."""
-    status = BROKEN
-    try:
-        os.setpgid(0, 0)
-        die_with_parent(parent)
-        isolation.limit()
-        for stream in (0, 1, 2):
-            os.dup2(os.open(os.devnull, os.O_RDWR), stream)
-        answer = json.dumps(_answer(path, read_file), ensure_ascii=False).encode("utf-8", "surrogatepass")
-        with os.fdopen(pipe, "wb") as out:
-            out.write(answer)
-        status = 0
-    except MemoryError:
-        status = OUT_OF_MEMORY
-    finally:
-        os._exit(status)
-
-
-def _answer(path: Path, read_file: Callable[[Path], Reading]) -> dict[str, Any]:
-    try:
-        reading = read_file(path)
-    except UnreadableDocument as error:
-        return {"error": str(error)}
-    except OSError as error:
-        return {"error": f"'{hidden.shown(path.name)}' cannot be opened: {error.strerror}."}
-    return {
-        "title": reading.title,
-        "blocks": [(block.kind, block.text, block.level, block.page) for block in reading.blocks],
-        "pages": reading.pages,
-        "notes": reading.notes,
-    }
-
-
-if __name__ == "__main__":
-    main()

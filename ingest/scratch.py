@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from bot import adapters, db, indexes, ledger
 from bot.desk import Desk
 from bot.records import Adapter, Sighting
@@ -20,12 +22,14 @@ TOGETHER = 50
 def library(
     desk: Desk, readings: Sequence[tuple[str, Reading]], tell: Callable[[str], None] = lambda _: None
 ) -> Iterator[Desk]:
-    """A desk over these documents alone, given as (name, reading). The model and the settings stay the same."""
+    """A desk over these documents alone, given as (name, reading). The model, the settings and what the staff have set
+    (preferences, prompts) stay the same."""
     with tempfile.TemporaryDirectory(prefix="frontdesk-") as folder:
         settings = desk.settings.model_copy(update={"collection": f"scratch-{secrets.token_hex(6)}"})
         scratch = replace(desk, settings=settings, database=db.connect(f"sqlite:///{folder}/scratch.sqlite"))
         db.migrate(scratch.database)
         indexes.ensure(scratch.database, settings)
+        _bring_along(desk, scratch)
         try:
             for start in range(0, len(readings), TOGETHER):
                 tell(f"indexing {start + 1} to {min(start + TOGETHER, len(readings))} of {len(readings)}")
@@ -51,6 +55,14 @@ def from_files(paths: Sequence[Path]) -> list[tuple[str, Reading]]:
 def from_texts(texts: Sequence[tuple[str, str, str]]) -> list[tuple[str, Reading]]:
     """(name, title, text) as from `docs.jsonl`."""
     return [(name, Reading(title, (Block("text", text),))) for name, title, text in texts]
+
+
+def _bring_along(desk: Desk, library: Desk) -> None:
+    for table in (db.preferences, db.prompts):
+        rows = [dict(row._mapping) for row in db.rows(desk.database, sa.select(table))]
+        if rows:
+            with db.writing(library.database) as connection:
+                connection.execute(sa.insert(table), rows)
 
 
 def _add(desk: Desk, readings: Sequence[tuple[str, Reading]]) -> None:

@@ -1,14 +1,15 @@
 """How one exchange looks: the question, the answer, its sources, and the customer's opinion of it."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from bot import conversations, feedback
+from bot.citations import Standing
 from bot.desk import Desk
 from bot.records import Answer, Citation
-from ui import session, words
+from ui import handing_over, session, words
 from ui.edge import guarded
 from ui.escape import answer_body, body, highlighted, label
 
@@ -17,13 +18,17 @@ BAD, GOOD = 0, 1
 REASONS = ("Wrong", "Not helpful", "Too long", "Wrong tone")
 
 
-def draw_all(desk: Desk, customer: str, conversation_id: str, given: list[Answer], available: Collection[str]) -> None:
-    """A whole conversation. `available` are the documents that may still be shown."""
+def draw_all(
+    desk: Desk, customer: str, conversation_id: str, given: list[Answer], standing: Mapping[int, Standing]
+) -> None:
+    """A whole conversation. `standing` says of each cited version whether its document still says the same."""
     ratings = conversations.ratings(desk.database, conversation_id, customer) if given else {}
     for answer in given:
         draw_question(answer.question)
         with message("assistant"):
-            draw_answer(answer, available)
+            draw_answer(answer, standing)
+            if answer.offers_person:
+                handing_over.draw_offer(answer.answer_id, conversation_id)
             draw_opinion(answer.answer_id, ratings.get(answer.answer_id), _voice(answer))
 
 
@@ -38,27 +43,32 @@ def draw_question(question: str) -> None:
         st.html(body(question))
 
 
-def draw_answer(answer: Answer, available: Collection[str]) -> None:
+def draw_answer(answer: Answer, standing: Mapping[int, Standing]) -> None:
     """What the customer was told, and where it stands."""
     if answer.abstained:
         st.html(body(answer.text, "fd-text fd-abstained"))
         return
     st.html(answer_body(answer.text))
+    if answer.pin is not None:
+        st.caption(":material/verified: Checked and approved by our team")
     if answer.citations:
         with st.container(key=f"sources-{answer.answer_id}", gap="xxsmall"):
             st.caption("Sources")
             for citation in answer.citations:
-                draw_source(answer, citation, available)
+                draw_source(answer, citation, standing)
 
 
-def draw_source(answer: Answer, citation: Citation, available: Collection[str]) -> None:
+def draw_source(answer: Answer, citation: Citation, standing: Mapping[int, Standing]) -> None:
     """One citation; opened, it shows the passage with the quote marked."""
     place = [citation.title, citation.heading, f"page {citation.page}" if citation.page else ""]
     where = " · ".join(dict.fromkeys(part for part in place if part))
     with st.expander(label(f"[{citation.n}] {where}"), key=f"source-{answer.answer_id}-{citation.n}", type="compact"):
-        if citation.document not in available:
+        now = standing.get(citation.version_id, "removed")
+        if now == "removed":
             st.caption("This document has been removed since.")
             return
+        if now == "changed":
+            st.caption("This document has changed since. When you asked, it said:")
         texts = {passage.chunk_id: passage.text for passage in answer.passages}
         st.html(highlighted(texts.get(citation.chunk_id, citation.quote), [citation.quote]))
 
@@ -106,7 +116,9 @@ def draw_reason(answer_id: str, thumb: int) -> bool:
 def _voice(answer: Answer) -> str:
     """Who answered and how long it took."""
     voice = (answer.adapter or "base model") + (", quoting our documents" if answer.quoted else "")
-    return f"{'searched' if answer.abstained else voice} · {words.duration(answer.timings_ms.total)}"
+    if answer.abstained or answer.pin is not None:
+        voice = "searched" if answer.abstained else "approved answer"
+    return f"{voice} · {words.duration(answer.timings_ms.total)}"
 
 
 def _rate(answer_id: str, thumb: int, reason: str = "", comment: str = "") -> None:

@@ -8,10 +8,16 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `streamlit run` puts only ui/ on the path
 
-from ui import adapters, chat, documents, insights, review, session
+from ui import adapters, chat, documents, gaps, insights, labels, prompts, quality, review, session
 from ui.edge import guarded
 
 STYLE = Path(__file__).with_name("style.css")
+# What the staff see beside the chat.
+STAFF = {
+    "Knowledge": (documents, gaps),
+    "Voice": (review, prompts, labels, adapters),
+    "Figures": (insights, quality),
+}
 
 
 def main() -> None:
@@ -25,21 +31,19 @@ def main() -> None:
         session.draw_cookies()
         if name:
             draw_way_out()
-        elif page == pages[0]:
-            draw_customer_foot(pages[1])
+        elif page == pages[""][0]:
+            draw_customer_foot(pages["Knowledge"][0])
         with guarded():
             page.run()
 
 
-def _pages() -> list[st.Page]:
-    """Every page. The staff's are registered for everybody, so that a bookmark leads to the log-in.
+def _pages() -> dict[str, list[st.Page]]:
+    """Every page, by what it is about. The staff's are registered for everybody: a bookmark leads to the log-in.
 
     They have no icons: the icon of a page becomes the browser's, and that would be fetched from elsewhere.
     """
-    return [
-        st.Page(chat.draw_page, title="Chat", default=True),
-        *(_staff_page(module.draw_page, module.TITLE) for module in (documents, review, adapters, insights)),
-    ]
+    staff_pages = {name: [_staff_page(module.draw_page, module.TITLE) for module in of] for name, of in STAFF.items()}
+    return {"": [st.Page(chat.draw_page, title="Chat", default=True)], **staff_pages}
 
 
 def _staff_page(draw: Callable[[], None], title: str) -> st.Page:

@@ -1,11 +1,10 @@
 """The customer's page: ask, watch the answer arrive, see where it stands, say what one thinks of it."""
 
-from collections.abc import Sequence
 from pathlib import PurePath
 
 import streamlit as st
 
-from bot import conversations, documents, inbox
+from bot import citations, conversations, documents, inbox
 from bot.desk import Desk
 from bot.errors import FrontdeskError, ModelUnavailable, SearchUnavailable
 from bot.log import get_log
@@ -54,7 +53,7 @@ def draw_page() -> None:
         if example:
             _ask(desk, customer, conversation_id, given, example)
 
-    answers.draw_all(desk, customer, conversation_id or "", given, _still_there(desk, given))
+    answers.draw_all(desk, customer, conversation_id or "", given, citations.of_answers(desk.database, given))
     if running:
         draw_arriving(running, desk.settings.contact)
         st.rerun()
@@ -148,11 +147,6 @@ def _ask(desk: Desk, customer: str, conversation_id: str | None, given: list[Ans
         started = session.consultations().start(desk, customer, conversation_id, question, history, collection)
         st.session_state["following"] = started
         st.rerun()
-
-
-def _still_there(desk: Desk, given: Sequence[Answer]) -> set[str]:
-    cited = {citation.document for answer in given for citation in answer.citations}
-    return documents.among(desk.database, cited)
 
 
 def _folders(desk: Desk) -> list[str]:

@@ -8,25 +8,27 @@ from statistics import median
 import pandas as pd
 import streamlit as st
 
-from bot import conversations, feedback, jobs
+from bot import conversations, feedback, gaps, jobs, sentences
 from bot.records import Answer, Feedback
-from ui import session, words
+from ui import caution, session, words
+from ui import gaps as gaps_page
 from ui.escape import body, label
 
 TITLE = "Insights"
 LAST_ANSWERS = 1_000
-GAPS_SHOWN = 20
 JOB_STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "quarantined": "set aside"}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Some answers in figures. Times are milliseconds; None where there is nothing to measure."""
+    """Some answers in figures: `dropped` sentences of the model were held back, `said` ones were shown. Times are
+    milliseconds; None where there is nothing to measure."""
 
     answers: int
     abstained: int
     quoted: int
     dropped: int
+    said: int
     first_token_ms: float | None
     total_ms: float | None
     rated: int
@@ -42,6 +44,7 @@ def summarise(given: Sequence[Answer], ratings: dict[str, int]) -> Summary:
         abstained=len(given) - len(told),
         quoted=sum(answer.quoted for answer in told),
         dropped=sum(len(answer.dropped) for answer in given),
+        said=sum(len(sentences.split(answer.text)) for answer in told if not answer.quoted and answer.pin is None),
         first_token_ms=median(answer.timings_ms.first_token for answer in told) if told else None,
         total_ms=median(answer.timings_ms.total for answer in told) if told else None,
         rated=len(thumbs),
@@ -71,7 +74,8 @@ def draw_page() -> None:
         st.html(body(f"The last {words.count(len(given), 'answer')}.", "fd-greeting"))
         draw_summary(summarise(given, ratings))
         draw_voices(by_voice(given), ratings)
-        draw_gaps([answer.question for answer in given if answer.abstained])
+        draw_gaps(gaps.count_open(database))
+    caution.draw(session.desk())
     draw_jobs(jobs.count_by_state(database))
 
 
@@ -107,6 +111,7 @@ def draw_voices(voices: dict[str, list[Answer]], ratings: dict[str, int]) -> Non
                 "Answers": f"{figures.answers:,}",
                 "Answered": words.share(told, figures.answers),
                 "In own words": words.share(told - figures.quoted, told),
+                "Held back": words.share(figures.dropped, figures.dropped + figures.said),
                 "Thumbs up": words.share(figures.liked, figures.rated),
                 "Whole answer after": _time(figures.total_ms),
             }
@@ -114,16 +119,16 @@ def draw_voices(voices: dict[str, list[Answer]], ratings: dict[str, int]) -> Non
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
 
 
-def draw_gaps(questions: list[str]) -> None:
-    """What customers asked and the documents do not say, newest first."""
+def draw_gaps(waiting: int) -> None:
+    """How much customers asked that the documents do not say, and the way to the page about it."""
     st.subheader("What the documents do not answer", anchor=False)
-    if not questions:
-        st.info("Every recent question had an answer in the documents.", icon=":material/check_circle:")
+    if not waiting:
+        st.info("Every question so far had an answer in the documents.", icon=":material/check_circle:")
         return
-    st.caption("Recent questions without an answer. A document about them would help.")
-    with st.container(border=True, key="gaps", gap="xsmall"):
-        for question in list(dict.fromkeys(questions))[:GAPS_SHOWN]:
-            st.html(body(question))
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.html(body(f"{words.count(waiting, 'question')} without an answer.", "fd-quiet"), width="content")
+        if st.button("Look at the gaps", key="to-gaps", icon=":material/arrow_forward:"):
+            st.switch_page(st.Page(gaps_page.draw_page, title=gaps_page.TITLE, url_path=gaps_page.TITLE.lower()))
 
 
 def draw_jobs(counts: dict[str, int]) -> None:

@@ -1,8 +1,11 @@
 """The reviewer's page: what customers thought of answers, and what of it may teach the style."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from bot import feedback, ground
+from bot import feedback, ground, pins
+from bot.pins import Pin
 from bot.records import Feedback, FeedbackState
 from ui import session, words
 from ui.edge import guarded
@@ -39,9 +42,10 @@ def draw_page() -> None:
     if not items:
         st.info(NOTHING[chosen or "Pending"], icon=":material/inbox:")
     shown = st.session_state.get("items-shown", ITEMS_A_PAGE)
+    pinned = pins.listing(desk.database)
     for item in items[:shown]:
         with st.container(border=True, key=f"feedback-{item.feedback_id}"):
-            draw_item(item)
+            draw_item(item, [pin for pin in pinned if pins.says_the_same(pin, item)])
     if len(items) > shown and st.button(f"Show more ({len(items) - shown})", key="more-feedback"):
         st.session_state["items-shown"] = shown + ITEMS_A_PAGE
         st.rerun()
@@ -55,14 +59,17 @@ def draw_counter(approved: int, needed: int) -> None:
     st.progress(min(1.0, approved / needed), text=text)
 
 
-def draw_item(item: Feedback) -> None:
-    """One opinion: what was asked and said, on what grounds, and what the reviewer makes of it."""
+def draw_item(item: Feedback, pinned: Sequence[Pin]) -> None:
+    """One opinion: what was asked and said, on what grounds, and what the reviewer makes of it. `pinned` are the
+    questions that it was pinned to, the newest first."""
     word, colour = BADGES[item.state]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.html(body(item.question, "fd-title"), width="content")
         with st.container(horizontal=True, gap="xsmall", width="content"):
             if item.trained_in:
                 st.badge(label(f"in {item.trained_in}"), icon=":material/school:", color="blue")
+            if item.state == "approved" and not all(pin.voided for pin in pinned):
+                st.badge("Pinned", icon=":material/keep:", color="orange")
             if item.state != "pending":
                 st.badge(word, color=colour)  # type: ignore[arg-type]  # one of the colours above
     st.html(answer_body(item.answer))
@@ -78,7 +85,7 @@ def draw_item(item: Feedback) -> None:
     if item.state == "pending":
         draw_decision(item)
     else:
-        draw_decided(item)
+        draw_decided(item, pinned)
 
 
 def draw_opinion(item: Feedback) -> None:
@@ -113,18 +120,64 @@ def draw_decision(item: Feedback) -> None:
             st.rerun()
 
 
-def draw_decided(item: Feedback) -> None:
-    """What was decided, and the way back while nothing has learned from it."""
+def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:
+    """What was decided, what it is pinned to, and the way back while nothing has learned from it."""
     if item.rewrite and item.rewrite != item.answer:
         st.caption("Approved as")
         st.html(answer_body(item.rewrite))
     if item.note:
         st.html(body(f"Note: {item.note}", "fd-quiet"))
-    if item.trained_in is None and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:"):
+    if item.state == "approved":
+        draw_pins(pinned)
+    with st.container(horizontal=True, gap="small"):
+        if item.state == "approved":
+            draw_pinning(item, more=any(not pin.voided for pin in pinned))
+        undone = item.trained_in is None and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:")
+    if undone:
         with guarded():
-            session.require_member()
-            feedback.reopen(session.desk().database, item.feedback_id)
+            database, reviewer = session.desk().database, session.require_member()
+            for pin in pinned:
+                pins.unpin(database, pin.pin_id, reviewer)
+            feedback.reopen(database, item.feedback_id)
             st.rerun()
+
+
+def draw_pins(pinned: Sequence[Pin]) -> None:
+    """The questions that get this answer word for word; where none does any more, why."""
+    valid = [pin for pin in pinned if not pin.voided]
+    for pin in valid:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            asked = f"“{pin.question}”" + (f" about {words.name(pin.collection)}" if pin.collection else "")
+            st.caption(f":material/keep: Given word for word to {label(asked)}", width="content")
+            if st.button("Unpin", key=f"unpin-{pin.pin_id}", type="tertiary"):
+                with guarded():
+                    pins.unpin(session.desk().database, pin.pin_id, session.require_member())
+                    st.rerun()
+    if pinned and not valid:
+        st.caption(f":material/keep_off: Not pinned any more. {label(pinned[0].void_reason)}")
+
+
+def draw_pinning(item: Feedback, *, more: bool) -> None:
+    """The questions that this answer is to close from now on, or `more` of them, while its documents say so."""
+    number = item.feedback_id
+    with (
+        st.popover(
+            "Pin to more questions" if more else "Pin this answer", icon=":material/keep:", key=f"pinning-{number}"
+        ),
+        st.form(f"pin-form-{number}", border=False, enter_to_submit=False),
+    ):
+        asked = st.text_area(
+            "Questions that it answers, one a line",
+            value=item.question,
+            height=120,
+            key=f"pin-questions-{number}",
+            help="Put each so that it can be understood alone.",
+        )
+        st.caption("Who asks one of these gets this answer word for word, until a document that it cites changes.")
+        sent = st.form_submit_button("Pin", key=f"pin-{number}", type="primary")
+    if sent:
+        with guarded():
+            _pin(item, [line for line in (asked or "").splitlines() if line.strip()])
 
 
 def draw_refusal(sentences: list[str]) -> None:
@@ -145,4 +198,15 @@ def _approve(item: Feedback, text: str) -> None:
         draw_refusal(unsupported)
         return
     feedback.approve(session.desk().database, item.feedback_id, reviewer, text.strip())
+    st.rerun()
+
+
+def _pin(item: Feedback, questions: Sequence[str]) -> None:
+    desk, reviewer = session.desk(), session.require_member()
+    if not questions:
+        st.warning("Write at least one question that this answers.")
+        return
+    with st.spinner("Looking it up in the documents…"):
+        for question in questions:
+            pins.pin(desk.database, desk.embeddings, desk.embedding_model, item, reviewer, question)
     st.rerun()

@@ -26,6 +26,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_schedule={
         "sweep": {"task": "workers.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "gaps": {"task": "workers.tasks.look_at_gaps", "schedule": 10.0, "options": {"expires": 10}},
         "train": {
             "task": "workers.tasks.train_if_due",
             "schedule": 60 * settings.train_check_minutes,

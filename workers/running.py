@@ -12,12 +12,10 @@ from bot.errors import FrontdeskError, LeaseLost, ModelUnavailable, SearchUnavai
 from bot.log import get_log
 from bot.records import Job
 
-# How many jobs are taken together: in bulk as many as fill the embedding model's batches.
-TOGETHER = {jobs.FAST: 8, jobs.BULK: 256, jobs.GPU: 1}
-
 NICE = 10
 
-Work = Callable[[Desk, Sequence[Job]], None]
+# What it claims in addition, a function adds to the list, and ends it too.
+Work = Callable[[Desk, list[Job]], None]
 
 log = get_log(__name__)
 
@@ -34,19 +32,22 @@ def work(lane: str, functions: Mapping[str, Work], at: Desk | None = None) -> in
     """Do the next jobs of a lane by the function of their kind, which ends each in the transaction that publishes its
     result. Returns how many there were; where there may be more, the bell is rung again, for this worker or another."""
     place = at or desk(background=lane == jobs.BULK)
-    held = jobs.claim(place.database, lane, TOGETHER[lane])
+    held = jobs.claim(place.database, lane, jobs.TOGETHER[lane])
     if not held:
         return 0  # they are done already, or another worker has them: the bell rang twice
     if jobs.waiting(place.database, lane):
         bell.ring(place.settings, [lane])
+    at_first = len(held)
     try:
         with _heartbeat(place, held):
             functions[held[0].kind](place, held)
     except LeaseLost as error:
         log.warning("the job was taken over", reason=str(error))
     except Exception as error:  # noqa: BLE001 - the edge of the worker: no failure may leave a job without an end
-        for job in held:
+        for job in jobs.keep(place.database, held):
             _end(place, job, error)
+    if len(held) > at_first and jobs.waiting(place.database, lane):
+        bell.ring(place.settings, [lane])  # what came while it claimed was rung for in vain
     return len(held)
 
 
@@ -73,12 +74,15 @@ def _sentence(error: Exception) -> str:
 
 @contextmanager
 def _heartbeat(place: Desk, held: Sequence[Job]) -> Iterator[None]:
-    """Renew the leases in the background while the work goes on."""
+    """Renew the leases in the background while the work goes on, also of jobs that are added meanwhile."""
     stop = threading.Event()
 
     def beat() -> None:
+        known, going_on = 0, list[Job]()
         while not stop.wait(jobs.HEARTBEAT_SECONDS):
-            jobs.keep(place.database, held)
+            added = held[known:]
+            known += len(added)
+            going_on = jobs.keep(place.database, [*going_on, *added])
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -7,8 +7,8 @@ from workers.app import app
 
 @app.task(acks_late=True, reject_on_worker_lost=True, soft_time_limit=540, time_limit=600)
 def ingest(lane: str) -> None:
-    """Index the next files of a lane, or delete what removed documents left behind."""
-    running.work(lane, {"ingest": pipeline.ingest, "forget": pipeline.forget})
+    """Index the next files of a lane, delete what removed documents left behind, or ask again what had no answer."""
+    running.work(lane, {"ingest": pipeline.ingest, "forget": pipeline.forget, "gaps": sweeping.answer_gaps})
 
 
 @app.task
@@ -29,3 +29,9 @@ def train_if_due() -> None:
 def sweep() -> None:
     """Ring again for jobs whose bell was lost or whose worker died, and clear away what crashes left."""
     sweeping.sweep(running.desk())
+
+
+@app.task
+def look_at_gaps() -> None:
+    """Void pinned answers whose documents have changed, and see to the questions that had no answer."""
+    sweeping.look_at_gaps(running.desk())

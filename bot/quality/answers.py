@@ -1,35 +1,62 @@
-"""How good answers are: token F1 (SQuAD), abstention, citations, and whether what is shown stands in the documents."""
+"""How good answers are: ask every question through the real chain, judge each answer, and sum up."""
 
-import re
 import statistics
-import string
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from bot import consult, documents, ground, sentences
+from bot import consult
 from bot.desk import Desk
+from bot.quality import abstaining, consistency, intervals, measures, mistakes, outcomes, spelling
+from bot.quality.abstaining import Abstaining
+from bot.quality.consistency import Consistency
+from bot.quality.intervals import Interval
+from bot.quality.mistakes import Mistake
+from bot.quality.outcomes import Outcome
 from bot.records import Answer, Question
 
 
 @dataclass(frozen=True)
 class AnswerReport:
-    """Shares are 0..1. `f1` and `answered_and_cited` are over the answerable questions, the abstention's precision,
-    recall (the share of unanswerable questions that were abstained on) and F1 over all;
-    `supported` is over the shown sentences; `own_words` is the share of given answers that are not quotations."""
+    """What `measures.MEASURES` says of the answers to a question set; `intervals` has each with its 95 % interval.
+
+    Shares are 0..1. `f1`, `answered` and `answered_and_cited` are over the answerable questions,
+    `answered_unanswerable` over the others; the abstention's precision, recall (the share of unanswerable questions
+    that were abstained on) and F1 are over all. `citation_precision` (the right document is cited),
+    `passage_precision` (a cited passage contains the answer), `f1_answered` and `span_recall` are over the answerable
+    questions that were answered. `supported` is over the shown sentences, `own_words` is the share of given answers
+    that are not quotations, `words` is their mean length.
+    Times are medians over the given answers.
+    """
 
     questions: int
     f1: float
+    f1_answered: float
+    answered: float
+    answered_unanswerable: float
     answered_and_cited: float
     abstention_precision: float
     abstention_recall: float
     abstention_f1: float
     citation_precision: float
+    passage_precision: float
+    span_recall: float
     supported: float
     own_words: float
+    words: float
+    retrieve_ms: float
     first_token_ms: float
     total_ms: float
+    intervals: dict[str, Interval] = field(repr=False)
+    mistakes: tuple[Mistake, ...] = field(repr=False)
+    consistency: Consistency | None = field(repr=False)
+    risk: Abstaining | None = field(repr=False)
+    outcomes: tuple[Outcome, ...] = field(repr=False)
     answers: tuple[Answer, ...] = field(repr=False)
+
+    def figures(self) -> dict[str, float]:
+        """The plain figures, as the contract's JSON has them."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
 
 
 def evaluate(
@@ -44,79 +71,58 @@ def evaluate(
     return report(desk, questions, given)
 
 
-def report(desk: Desk, questions: Sequence[Question], given: Sequence[Answer]) -> AnswerReport:
+def report(
+    desk: Desk, questions: Sequence[Question], given: Sequence[Answer], seed: int = intervals.SEED
+) -> AnswerReport:
     """Measure answers that were given to questions."""
-    pairs = list(zip(questions, given, strict=True))
-    answerable = [(question, answer) for question, answer in pairs if question.answerable]
-    spoken = [(question, answer) for question, answer in answerable if not answer.abstained]
-    abstained = [question for question, answer in pairs if answer.abstained]
-    rightly = sum(not question.answerable for question in abstained)
-    precision = _share(rightly, len(abstained))
-    recall = _share(rightly, len(pairs) - len(answerable))
-    shown = [support for _, answer in pairs if not answer.abstained for support in _supports(desk, answer)]
-    told = [answer for answer in given if not answer.abstained]
+    misspelt = spelling.of_documents(desk.database)
+    judged = [
+        outcomes.judge(desk, question, answer, misspelt) for question, answer in zip(questions, given, strict=True)
+    ]
+    found = measures.figures(judged, seed=seed)
+    told = [one for one in judged if one.answered]
     return AnswerReport(
-        questions=len(pairs),
-        f1=_mean([token_f1(answer.text, question.answers) for question, answer in answerable]),
-        answered_and_cited=_share(sum(_cites(answer, question) for question, answer in spoken), len(answerable)),
-        abstention_precision=precision,
-        abstention_recall=recall,
-        abstention_f1=round(2 * precision * recall / (precision + recall), 4) if precision + recall else 0.0,
-        citation_precision=_share(sum(_cites(answer, question) for question, answer in spoken), len(spoken)),
-        supported=_share(sum(shown), len(shown)),
-        own_words=_share(sum(not answer.quoted for answer in told), len(told)),
-        first_token_ms=_median([answer.timings_ms.first_token for answer in told]),
-        total_ms=_median([answer.timings_ms.total for answer in told]),
+        questions=len(judged),
+        f1=found["f1"].value,
+        f1_answered=found["f1_answered"].value,
+        answered=found["answered"].value,
+        answered_unanswerable=found["answered_unanswerable"].value,
+        answered_and_cited=found["answered_and_cited"].value,
+        abstention_precision=found["abstention_precision"].value,
+        abstention_recall=found["abstention_recall"].value,
+        abstention_f1=found["abstention_f1"].value,
+        citation_precision=found["citation_precision"].value,
+        passage_precision=found["passage_precision"].value,
+        span_recall=found["span_recall"].value,
+        supported=found["supported"].value,
+        own_words=found["own_words"].value,
+        words=found["words"].value,
+        retrieve_ms=_median([one.retrieve_ms for one in told]),
+        first_token_ms=_median([one.first_token_ms for one in told]),
+        total_ms=_median([one.total_ms for one in told]),
+        intervals=found,
+        mistakes=tuple(mistakes.count(judged, seed)),
+        consistency=consistency.measure(judged, seed),
+        risk=abstaining.measure(judged, seed),
+        outcomes=tuple(judged),
         answers=tuple(given),
     )
 
 
-def token_f1(said: str, answers: Sequence[str]) -> float:
-    """Token F1 against the nearest of the right answers, normalised as the SQuAD 2.0 scorer does."""
-    return max((_f1(_tokens(sentences.without_markers(said)), _tokens(answer)) for answer in answers), default=0.0)
+def kept(report: AnswerReport) -> dict[str, Any]:
+    """A report as a run keeps it: everything in it follows from the rows, one a question."""
+    return {
+        "figures": report.figures(),
+        "intervals": _rounded(report.intervals),
+        "mistakes": {mistake.kind: {"count": mistake.count, **asdict(mistake.share)} for mistake in report.mistakes},
+        "consistency": asdict(report.consistency) if report.consistency else None,
+        "risk": asdict(report.risk) if report.risk else None,
+        "rows": [outcomes.row(one) for one in report.outcomes],
+    }
 
 
-def _f1(said: list[str], wanted: list[str]) -> float:
-    common = sum((Counter(said) & Counter(wanted)).values())
-    return 2 * common / (len(said) + len(wanted)) if common else 0.0
-
-
-def _tokens(text: str) -> list[str]:
-    bare = "".join(character for character in text.lower() if character not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", bare).split()
-
-
-def _cites(answer: Answer, question: Question) -> bool:
-    return any(citation.document in question.documents for citation in answer.citations)
-
-
-def _supports(desk: Desk, answer: Answer) -> list[bool]:
-    """For each shown sentence: does it cite, does the quote stand in the stored document, does the quote support it?"""
-    if answer.quoted:
-        return [bool(answer.citations) and all(_stands(desk, answer, n) for n in range(len(answer.citations)))]
-    return [_is_supported(desk, answer, sentence) for sentence in sentences.split(answer.text)]
-
-
-def _is_supported(desk: Desk, answer: Answer, sentence: str) -> bool:
-    cited = [n - 1 for n in sentences.markers(sentence) if 0 < n <= len(answer.citations)]
-    if not cited or not all(_stands(desk, answer, n) for n in cited):
-        return False
-    by_id = {passage.chunk_id: passage for passage in answer.passages}
-    return ground.support(sentence, [by_id[answer.citations[n].chunk_id] for n in cited]) is not None
-
-
-def _stands(desk: Desk, answer: Answer, n: int) -> bool:
-    citation = answer.citations[n]
-    stored = {chunk.chunk_id: chunk.text for chunk in documents.chunks_of(desk.database, citation.version_id)}
-    return citation.quote in stored.get(citation.chunk_id, "")
-
-
-def _share(part: int, whole: int) -> float:
-    return round(part / whole, 4) if whole else 0.0
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(statistics.fmean(values), 4) if values else 0.0
+def _rounded(found: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: asdict(interval) for name, interval in found.items()}
 
 
 def _median(values: Sequence[float]) -> float:

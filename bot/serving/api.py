@@ -31,6 +31,7 @@ from bot.serving.lanes import cores
 from bot.serving.metrics import Metrics
 from bot.serving.problems import answer_problems
 from bot.serving.refusals import UnknownModel
+from bot.serving.rerank import rerank_route
 from bot.serving.weights import locate
 from bot.serving.wire import ChatBody, EmbeddingsBody, Json, LoadAdapterBody, UnloadAdapterBody, model_card
 from bot.settings import Settings, load_settings
@@ -38,8 +39,11 @@ from bot.settings import Settings, load_settings
 log = get_log(__name__)
 
 
-def create_app(engine: Engine, embedders: Mapping[str, Embedder], api_key: str) -> ASGIApp:
-    """The server as an ASGI application; the embedding models by the names under which they are asked for."""
+def create_app(
+    engine: Engine, embedders: Mapping[str, Embedder], api_key: str, more: Sequence[APIRouter] = ()
+) -> ASGIApp:
+    """The server as an ASGI application; the embedding models by the names under which they are asked for, and `more`
+    routes."""
     metrics = Metrics(engine)
     app = FastAPI(title="Frontdesk model server", openapi_url=None)
     answer_problems(app)
@@ -48,6 +52,7 @@ def create_app(engine: Engine, embedders: Mapping[str, Embedder], api_key: str) 
         _models_routes(engine),
         _embeddings_route(embedders),
         _watch_routes(metrics),
+        *more,
     ]
     for router in routes:
         app.include_router(router)
@@ -156,7 +161,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(cores())
     engine = Engine.load(settings.model, locate(settings.model, settings))
-    app = create_app(engine, load_embedders(settings), settings.model_api_key.get_secret_value())
+    key = settings.model_api_key.get_secret_value()
+    app = create_app(engine, load_embedders(settings), key, [rerank_route(settings)])
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
 
 

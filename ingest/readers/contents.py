@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.errors import UnreadableDocument
-from ingest.readers import hidden, kinds, ocr
-from ingest.readers.archive import locked
+from ingest.readers import hidden, kinds
 from ingest.readers.encoding import decode
 from ingest.readers.reading import DEEPEST_HEADING, Block, Parcel, Reading, heading
 
@@ -47,23 +46,33 @@ TEXTUAL = {
     "delimited": "delimited.read_delimited",
 }
 
-WARMING = {
-    "a.txt": b"Hours\n=====\n\nWe open at nine.",
-    "a.md": b"# Hours\n\nWe open at nine.",
+# What a nursery has loaded: readers of words alone, those of markup too, or all there are; each reads these samples.
+WORDS, MARKUP, EVERYTHING = "words", "markup", "everything"
+PLAIN = {
+    "a.txt": b"Hours\n=====\n\nWe open at nine.\nOn Sundays we are closed.\n\nBring your receipt.",
+    "a.md": "# Hours\n\nWe open at nine.\nOn Sundays we don\u2019t.\n\n## Prices\n\nIt is \u20ac5.".encode(),
+}
+MARKED = {
+    "a.md": b"# Hours\n\n- We *open* at nine.\n- [Map](a.png)",
     "a.html": b"<html><body><h1>Hours</h1><p>We open at nine.</p></body></html>",
     "a.csv": b"Day,Opens\nMonday,9\n",
     "a.json": b'[{"day": "Monday"}]',
     "a.eml": b"From: a\nTo: b\nSubject: Hours\n\nWe open at nine.",
+    "b.txt": "Wir \u00f6ffnen um neun Uhr.".encode("latin-1"),
 }
 
 
-def warm_up(*, everything: bool) -> None:
-    """Load the readers of the commonest kinds and compile their patterns, so that what forks from this process need
-    not; with `everything`, load all readers."""
-    for name, content in WARMING.items():
+def warm_up(kind: str) -> None:
+    """Load the readers of a nursery and compile their patterns, so that what forks from this process need not."""
+    for name, content in (*PLAIN.items(), *(() if kind == WORDS else MARKED.items())):
         read_content(content, name)
-    for place in (*BINARY.values(), *TEXTUAL.values()) if everything else ():
+    for place in (*BINARY.values(), *TEXTUAL.values()) if kind == EVERYTHING else ():
         _reader(place)
+
+
+def read(content: bytes, name: str) -> Reading:
+    """What a file of any supported kind says. Raises `UnreadableDocument` with one sentence for the content owner."""
+    return read_content(content, name)[1]
 
 
 def read_content(content: bytes, name: str) -> tuple[str, Reading]:
@@ -82,6 +91,8 @@ def _read(content: bytes, name: str) -> tuple[str, Reading | Parcel]:
     try:
         kind = kinds.binary_kind(content, name) or ""
         if kind == "locked":
+            from ingest.readers.archive import locked  # only here: text has no password
+
             raise locked(name)
         if kind in BINARY:
             return kind, _reader(BINARY[kind])(content, name)
@@ -150,6 +161,8 @@ def _deeper(block: Block) -> Block:
 
 def _nothing(name: str, kind: str, reading: Reading) -> str:
     if kind in ("pdf", "image") and not reading.notes:
+        from ingest.readers import ocr  # only here, since nothing else needs it
+
         why = (
             "no text was recognised in it either"
             if ocr.languages()

@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from bot.errors import UnreadableDocument
 from ingest.readers.reading import Block, Reading, first_heading, heading
 
@@ -33,6 +31,8 @@ def read_json(text: str, name: str) -> Reading:
 
 def read_yaml(text: str, name: str) -> Reading:
     """A YAML file of one or more documents."""
+    import yaml  # only here, since every text is looked at for JSON
+
     try:
         values = list(yaml.load_all(text, yaml.CSafeLoader))
     except yaml.YAMLError as error:

@@ -4,8 +4,6 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from charset_normalizer import from_bytes
-
 # The four bytes of UTF-32's marks begin with the two of UTF-16's, so they come first.
 MARKS = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -28,7 +26,7 @@ SAMPLE = 100_000
 
 def decode(content: bytes) -> str | None:
     """The text with line ends as `\\n`, or None where the content is no text."""
-    for encoding in _candidates(content):
+    for encoding in ("utf-8",) if content.isascii() and b"\0" not in content else _candidates(content):
         try:
             text = content.decode(encoding)
         except (UnicodeDecodeError, LookupError):
@@ -67,6 +65,8 @@ def _guesses(sample: bytes) -> list[str]:
     controls = len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]", sample))
     if controls > len(sample) / 100:
         return []
+    from charset_normalizer import from_bytes  # only here, for text in UTF-8 never comes this far
+
     best = from_bytes(sample, cp_isolation=LIKELY).best()
     if best is not None and best.encoding in LATIN:
         able = LATIN[best.encoding][1 if best.language in TRUSTED else 0 :]

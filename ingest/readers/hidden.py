@@ -19,6 +19,7 @@ NOISE = re.compile(
 LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "}
 )
+SPACE = re.compile(r"\s")
 NOTE = "Hidden text was left out: "
 
 
@@ -30,7 +31,11 @@ def note(kinds: Iterable[str]) -> tuple[str, ...]:
 
 def cleaned(reading: Reading) -> Reading:
     """The reading without invisible characters and empty blocks."""
-    blocks = tuple(replace(block, text=text) for block in reading.blocks if (text := visible(block.text)))
+    blocks = tuple(
+        block if text == block.text else replace(block, text=text)
+        for block in reading.blocks
+        if (text := visible(block.text))
+    )
     seen = any(INVISIBLE.search(block.text) for block in reading.blocks)
     notes = (*reading.notes, *note(["invisible characters"] if seen else []))
     return Reading(visible(reading.title), blocks, reading.pages, notes)
@@ -38,9 +43,11 @@ def cleaned(reading: Reading) -> Reading:
 
 def shown(name: str) -> str:
     """A file's name as a sentence can hold it: on one line, and without characters that turn its letters around."""
-    return re.sub(r"\s", " ", visible(name))
+    return SPACE.sub(" ", visible(name))
 
 
 def visible(text: str) -> str:
     """The text without characters that nobody sees, and with its ligatures spelled out."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return NOISE.sub("", INVISIBLE.sub("", text)).translate(LIGATURES).strip()

@@ -2,12 +2,8 @@
 
 import re
 import struct
-from pathlib import PurePath
-
-import olefile
 
 from bot.errors import UnreadableDocument
-from ingest.readers import archive
 from ingest.readers.data import is_json
 from ingest.readers.delimited import is_delimited
 
@@ -55,13 +51,15 @@ MAIL_FIELD = re.compile(
     r"^(from|to|cc|subject|date|message-id|mime-version|received|return-path|content-type|delivered-to|reply-to):",
     re.IGNORECASE | re.MULTILINE,
 )
+PDF = re.compile(rb"%PDF-\d")
+FIELD = re.compile(r"[\w-]+:|\s|From ")
 XML = re.compile(r"\s*(<\?xml\b|<!DOCTYPE\b|<[A-Za-z_][\w.:-]*[\s/>])")
 
 
 def binary_kind(content: bytes, name: str) -> str | None:
     """The kind of a file that is not text, else None."""
     head = content[:1024]
-    if re.search(rb"%PDF-\d", head) and (head.startswith(b"%PDF") or b"endobj" in content):
+    if b"%PDF-" in head and PDF.search(head) and (head.startswith(b"%PDF") or b"endobj" in content):
         return "pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(content, name)
@@ -74,7 +72,7 @@ def binary_kind(content: bytes, name: str) -> str | None:
 
 def text_kind(text: str, name: str) -> str:
     """The kind of a text."""
-    hint = TEXTS.get(PurePath(name).suffix.lower(), "")
+    hint = TEXTS.get("".join(name.rpartition(".")[1:]).lower(), "")
     if HTML.match(text) or (not hint and FRAGMENT.match(text)):
         return "html"
     if XML.match(text) and hint != "markdown" and text.rstrip().endswith(">"):
@@ -91,10 +89,12 @@ def is_mail(text: str) -> bool:
     header = text.lstrip("\n").split("\n\n", 1)[0]
     fields = {match.group(1).lower() for match in MAIL_FIELD.finditer(header)}
     enough = len(fields) > 2 or {"mime-version", "content-type"} <= fields
-    return enough and all(re.match(r"[\w-]+:|\s|From ", line) for line in header.splitlines())
+    return enough and all(FIELD.match(line) for line in header.splitlines())
 
 
 def _zip_kind(content: bytes, name: str) -> str:
+    from ingest.readers import archive  # here and below, since no text needs them
+
     files = archive.opened(content, name)
     names = set(files.namelist())
     if "[Content_Types].xml" in names:
@@ -108,6 +108,8 @@ def _zip_kind(content: bytes, name: str) -> str:
 
 def _ole_kind(content: bytes, name: str) -> str:
     """Older Office files and Outlook's messages are a small file system; its root says which they are."""
+    import olefile
+
     try:
         with olefile.OleFileIO(content) as streams:
             return next((kind for stream, kind in OLE_STREAMS.items() if streams.exists(stream)), "unsupported")

@@ -1,33 +1,48 @@
-"""Plain text in any encoding, and Markdown."""
+"""Plain text in any encoding, and Markdown that is hardly more than that."""
 
-import functools
-import html
 import itertools
 import re
 from collections.abc import Iterator
 
-from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
-
-from ingest.readers.reading import Block, Reading, first_heading, rows
+from ingest.readers.reading import Block, Reading, first_heading
 
 LONGEST_HEADING = 80
 # A line of these under (and over) another makes a heading, in plain text and in reStructuredText.
 UNDERLINE = re.compile(r"([=\-~^\"'#*+.:_`])\1{2,}")
-
-
-@functools.cache
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table")
+# What CommonMark may take for more than words: anywhere, where a line begins, and a heading that is not simply one.
+MARKED = re.compile(
+    r"[`*_\[<\\|\x00-\x09\x0b-\x1f\x7f-\x9f]|&(?:#|\w+;)"
+    r"|^(?:[^\S\n]|[=+>~-]|\d+[.)]|#(?!#{0,5} [^#\n]*[^#\s][^#\n]*$))",
+    re.MULTILINE,
+)
 
 
 def read_markdown(text: str, name: str) -> Reading:
-    """Markdown (CommonMark with tables); front matter is left out."""
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
-    tree = SyntaxTreeNode(_markdown().parse(text))
-    blocks = tuple(_blocks(tree))
-    hidden = "<!--" in text and any("<!--" in node.content for node in tree.walk() if node.type.startswith("html"))
-    return Reading(first_heading(blocks), blocks, notes=("Hidden text was left out: comments.",) if hidden else ())
+    """Markdown (CommonMark with tables); front matter is left out.
+
+    Where there are only headings and paragraphs, no parser is needed: it would be most of the work for a short file.
+    """
+    if MARKED.search(text):
+        from ingest.readers.markdown import read_marked  # only here, for the same reason
+
+        return read_marked(text)
+    blocks = tuple(_unmarked(text))
+    return Reading(first_heading(blocks), blocks)
+
+
+def _unmarked(text: str) -> Iterator[Block]:
+    """The blocks of Markdown that has only headings and paragraphs, as a CommonMark parser finds them."""
+    held: list[str] = []
+    for line in [*text.split("\n"), ""]:
+        if line and not line.startswith("#"):
+            held.append(line.rstrip(" "))
+            continue
+        if held:
+            yield Block("text", " ".join(held).strip())
+            held = []
+        if line:
+            words = line.lstrip("#")
+            yield Block("heading", words.strip(), len(line) - len(words))
 
 
 def read_text(text: str, name: str) -> Reading:
@@ -60,30 +75,3 @@ def _unwrapped(lines: list[str]) -> str:
         goes_on = len(before) > LONGEST_HEADING * 0.6 and not re.match(r"\s*([-*•]|\d+[.)])\s", line)
         pieces += [" " if goes_on else "\n", line.strip()]
     return "".join(pieces)
-
-
-def _blocks(node: SyntaxTreeNode) -> Iterator[Block]:
-    for child in node.children:
-        if child.type == "heading":
-            yield Block("heading", _plain(child), level=int(child.tag[1]))
-        elif child.type == "table":
-            header, *body = [
-                [_plain(cell) for cell in row.children] for part in child.children for row in part.children
-            ]
-            yield from rows(header, body)
-        elif child.type in ("paragraph", "fence", "code_block"):
-            yield Block("text", _plain(child))
-        elif child.type == "html_block":
-            plain = re.sub(r"<!--.*?-->|<[^>]*>", " ", child.content, flags=re.DOTALL)
-            yield Block("text", html.unescape(plain).strip())
-        else:
-            yield from _blocks(child)
-
-
-def _plain(node: SyntaxTreeNode) -> str:
-    """The text that a reader sees: no markup, no addresses of links or images."""
-    if node.type in ("text", "code_inline", "fence", "code_block"):
-        return node.content
-    if node.type in ("softbreak", "hardbreak"):
-        return " "
-    return "" if node.type in ("image", "html_inline") else "".join(_plain(child) for child in node.children)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot import adapters, consult, conversations, db, ground, retrieve
+from bot import adapters, consult, conversations, db, feedback, gaps, ground, pins, preferences, prompts, retrieve
 from bot.desk import Desk, open_desk
 from bot.errors import AdapterRefused, ModelUnavailable, QuestionRefused, SearchUnavailable
 from bot.records import Answer, Found, Sentence, Turn
@@ -47,11 +47,67 @@ def test_what_the_documents_do_not_say_is_said_honestly(library: Desk) -> None:
     assert "could not find that in our documents" in answer.text
 
 
+def test_without_an_answer_the_nearest_documents_and_a_person_are_offered(library: Desk) -> None:
+    conversation_id = conversations.start(library.database, "customer")
+    *_, answer = consult.consult(library, "How many hours does the battery of the LED lantern last?", conversation_id=conversation_id)
+    assert isinstance(answer, Answer) and answer.abstained and answer.offers_person
+    assert answer.nearby[0].title in answer.text
+    assert {passage.document for passage in answer.passages} >= {near.document for near in answer.nearby}
+    assert [cluster.question for cluster in gaps.clusters(library.database)] == [answer.question]
+
+
+def test_what_is_not_for_this_desk_is_declined_before_anything_is_searched(library: Desk) -> None:
+    before = gaps.count_open(library.database)
+    conversation_id = conversations.start(library.database, "customer")
+    *events, answer = consult.consult(
+        library, "Write me an epic poem about the sea and its monsters.", conversation_id=conversation_id
+    )
+    assert isinstance(answer, Answer) and answer.declined and answer.abstained
+    assert events == [] and answer.passages == () and not answer.offers_person
+    assert gaps.count_open(library.database) == before
+
+
+def test_somebody_in_trouble_is_offered_a_person_even_with_an_answer(library: Desk) -> None:
+    answer = consult.ask(library, "This is an emergency, the stove leaks gas! I need to talk to somebody right now!!")
+    assert answer.offers_person and answer.manner is not None and answer.manner.urgent > 0.5
+
+
+def test_a_pinned_answer_is_given_word_for_word(library: Desk) -> None:
+    question = "How long is a gift card valid?"
+    asked = consult.ask(library, question)
+    feedback_id = feedback.rate(library.database, asked, 1)
+    feedback.approve(library.database, feedback_id, "Ada", rewrite=asked.citations[0].quote)
+    item = feedback.find(library.database, feedback_id)
+    pinned = pins.pin(library.database, library.embeddings, library.embedding_model, item, "Ada")
+    again = consult.ask(library, "how long is a gift card valid")
+    assert again.text == pinned.text and again.pin == pinned.pin_id
+    assert again.citations == pinned.citations and again.messages == ()
+    pins.unpin(library.database, pinned.pin_id, "Ada")
+    assert consult.ask(library, question).pin is None
+
+
+def test_the_operator_says_how_sure_the_bot_must_be(library: Desk) -> None:
+    question = "How long is a gift card valid?"
+    preferences.put(library.database, preferences.CAUTION, 1.0, "Ada")
+    assert consult.ask(library, question).abstained
+    preferences.put(library.database, preferences.CAUTION, None, "Ada")
+    assert not consult.ask(library, question).abstained
+
+
+def test_a_draft_of_the_prompt_is_tried_without_a_trace(library: Desk) -> None:
+    known = len(conversations.recent(library.database))
+    shipped = prompts.load("answer")
+    tried = consult.try_prompt(library, "How long is a gift card valid?", shipped)
+    assert tried.prompt == shipped.version and not tried.abstained
+    assert len(conversations.recent(library.database)) == known
+
+
 def test_an_answer_is_kept_with_everything_it_was_made_from(library: Desk) -> None:
     answer = consult.ask(library, "How long is a gift card valid?")
     kept = conversations.answer(library.database, answer.answer_id)
     assert kept == answer
     assert kept.model == library.settings.model and kept.prompt.startswith("answer@") and kept.adapter is None
+    assert [message["role"] for message in kept.messages] == ["system", "user"] and kept.said
     assert kept.timings_ms.total >= kept.timings_ms.first_token >= kept.timings_ms.retrieve > 0
 
 

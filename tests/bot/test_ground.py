@@ -1,8 +1,9 @@
 """Is a sentence supported by its passage? What is wrong in one number, name or negation must not pass."""
 
 import pytest
+from langchain_core.embeddings import Embeddings
 
-from bot import ground
+from bot import facts, ground, names
 from bot.records import Passage
 
 RETURNS = Passage(
@@ -66,3 +67,123 @@ def test_the_quote_is_an_exact_substring_and_no_longer_than_it_must_be() -> None
 def test_politeness_needs_no_source_but_a_new_fact_does() -> None:
     text = "Happy to help! You can return unworn items within 45 days of delivery. Socks are free on Mondays."
     assert ground.unsupported(text, [RETURNS]) == ["Socks are free on Mondays."]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("12 days", "twelve days"),
+        ("1,000 pieces", "1000 pieces"),
+        ("€4.90", "4.90 euros"),
+        ("5 %", "5 percent"),
+        ("5 pm", "17:00"),
+        ("5:30 p.m.", "17:30"),
+        ("31 January 2024", "2024-01-31"),
+        ("January 31, 2024", "the 31st of January 2024"),
+        ("31/01/2024", "31 January 2024"),
+        ("two thousand five hundred", "2,500"),
+        ("the 3rd floor", "the third floor"),
+    ],
+)
+def test_the_same_figure_is_the_same_however_it_is_written(one: str, other: str) -> None:
+    (written,), (spelled,) = facts.figures(one), facts.figures(other)
+    assert written.agrees(spelled) and spelled.agrees(written)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("45 days", "45 euros"),
+        ("5 am", "5 pm"),
+        ("4.9 litres", "49 litres"),
+        ("31 January 2024", "January 2024"),
+        ("03/04/2024", "3 April 2024"),  # or the 4th of March: not sure, so not the same
+        ("5 %", "5 kg"),
+        ("3rd", "3 days"),
+    ],
+)
+def test_what_differs_in_value_unit_or_precision_does_not_agree(one: str, other: str) -> None:
+    (mine,) = facts.figures(one)
+    assert not any(mine.agrees(its) for its in facts.figures(other))
+
+
+def test_a_month_or_year_is_supported_by_the_whole_date() -> None:
+    (day,) = facts.figures("31 January 2024")
+    assert all(fact.agrees(day) for text in ("January 2024", "31 January", "in 2024") for fact in facts.figures(text))
+
+
+def test_a_name_is_a_run_of_capitalised_words_inside_a_sentence() -> None:
+    found = names.within("Then ask Thomas Wilde in Zone B, or the Elmstow shop.")
+    assert [name.value for name in found] == [("thoma", "wild"), ("zone", "B"), ("elmstow",)]
+
+
+SHOP = Passage(
+    "c3",
+    3,
+    "shop.md",
+    "The shop",
+    "",
+    None,
+    "Mora Wilde opened the shop in 1998 and Jonas Brand the workshop in 2006. The tours take 2 adults and 3 children. "
+    "She sold it in 2011. Members pay at most 30 euros. The stove may be used after 5 pm, but not indoors. "
+    "Kayaks cost €25 in Brindle. Canoes cost €40 in Elmstow.",
+    1.0,
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Jonas Brand opened the workshop in 2006.",
+        "The stove may be used after 17:00.",
+        "The tours take two adults and three children.",
+        "Members pay up to €30.",
+        "Kayaks cost €25 in Brindle, and canoes cost €40 in Elmstow.",
+    ],
+)
+def test_other_ways_of_saying_the_same_are_supported(sentence: str) -> None:
+    assert ground.support(sentence, [SHOP]) is not None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Mora Wilde opened the shop in 2006 and Jonas Brand the workshop in 1998.",
+        "Jonas Brand opened the shop in 1998 and Mora Wilde the workshop in 2006.",
+        "The tours take 3 adults and 2 children.",
+        "Members pay at least 30 euros.",
+        "The stove may be used before 5 pm.",
+        "The stove may be used after 5 am.",
+        "The stove may be used indoors.",
+        "Kayaks cost €40 in Brindle.",
+        "Kayaks cost €25 in Brindle, and canoes cost €25 in Elmstow.",
+        "The workshop in Elmstow repairs tents from July to May.",
+        "Kayaks cost €25 in Brindle, and are rented for €40 in Elmstow.",
+    ],
+)
+def test_facts_in_each_others_place_are_not(sentence: str) -> None:
+    assert ground.support(sentence, [SHOP, RETURNS]) is None
+
+
+def test_a_compound_sentence_is_quoted_as_the_run_of_sentences_that_hold_it() -> None:
+    support = ground.support("Kayaks cost €25 in Brindle, and canoes cost €40 in Elmstow.", [SHOP])
+    assert support is not None
+    assert support.quote == "Kayaks cost €25 in Brindle. Canoes cost €40 in Elmstow."
+    assert support.quote in SHOP.text
+
+
+class _SameMeaning(Embeddings):
+    """Every text means the same: what remains refused is refused by its facts."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0, 0.0] for _ in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0]
+
+
+def test_a_paraphrase_is_supported_by_its_meaning_only_where_its_facts_agree() -> None:
+    paraphrase = "Your money arrives within 5 working days: we send the refund."
+    assert ground.support(paraphrase, [RETURNS]) is None
+    assert ground.support(paraphrase, [RETURNS], embeddings=_SameMeaning()) is not None
+    assert ground.support(paraphrase.replace("5", "6"), [RETURNS], embeddings=_SameMeaning()) is None

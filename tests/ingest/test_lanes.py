@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import db, documents, jobs, ledger
+from bot import db, documents, jobs, ledger, retrieve
 from bot.desk import Desk
 from bot.errors import ReaderKilled, ReaderTooSlow
 from bot.records import Job, Sighting
@@ -44,13 +44,45 @@ def test_a_job_that_was_begun_before_is_taken_alone(engine: sa.Engine) -> None:
     assert [job.job_id for job in jobs.claim(engine, jobs.FAST, 8)] == [first.job_id]
 
 
+def test_beside_others_only_what_was_never_begun_is_taken(engine: sa.Engine) -> None:
+    ledger.observe(engine, [sighting(f"{n}.pdf", ledger.SMALL_BYTES + 1) for n in range(6)])
+    (first,) = jobs.claim(engine, jobs.BULK, 1)
+    with db.writing(engine) as connection:  # its worker dies
+        connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id == first.job_id).values(lease_until=0.0))
+    held = jobs.claim(engine, jobs.BULK, 2)
+    assert len(jobs.claim(engine, jobs.BULK, 8, beside=held[0])) == 3
+    assert jobs.claim(engine, jobs.BULK, 8, beside=held[0]) == []
+    (again,) = jobs.claim(engine, jobs.BULK, 8)
+    ledger.observe(engine, [sighting("more.pdf", ledger.SMALL_BYTES + 1)])
+    assert again.job_id == first.job_id and jobs.claim(engine, jobs.BULK, 8, beside=again) == []
+
+
+def test_in_bulk_more_files_are_claimed_while_the_last_ones_are_embedded(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(jobs.TOGETHER, jobs.BULK, 5)
+    count = ledger.MOST_WAITING_FAST + 12
+    for n in range(count):
+        drop(desk, f"note-{n}.md", f"# Note {n}\n\nLocker {n} opens with code Q{n}.\n")
+    watch.rescan(desk)
+    held: list[int] = []
+
+    def ingest(place: Desk, jobs_held: list[Job]) -> None:
+        pipeline.ingest(place, jobs_held)
+        held.extend(job.job_id for job in jobs_held)
+        assert jobs.keep(place.database, jobs_held) == [], "each has ended"
+
+    assert running.work(jobs.BULK, {"ingest": ingest}, desk) == 12 == len(set(held))
+    assert documents.count_by_state(desk.database) == {"indexed": 12, "queued": ledger.MOST_WAITING_FAST}
+
+
 def test_leases_of_many_jobs_are_kept_together(engine: sa.Engine) -> None:
     ledger.observe(engine, [sighting(f"{n}.txt") for n in range(3)])
     held = jobs.claim(engine, jobs.FAST, 3)
     with db.writing(engine) as connection:
         connection.execute(sa.update(db.jobs).values(lease_until=0.0))
         connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id == held[2].job_id).values(fence=99))
-    jobs.keep(engine, held)
+    assert jobs.keep(engine, held) == held[:2]
     running_out = sa.select(db.jobs.c.job_id).where(db.jobs.c.lease_until == 0.0)
     assert [row.job_id for row in db.rows(engine, running_out)] == [held[2].job_id], "that one is another worker's now"
 
@@ -120,7 +152,8 @@ def test_the_text_that_two_documents_share_is_cited_once(desk: Desk) -> None:
     drop(desk, "copy of ferries.md", FERRY)
     watch.rescan(desk)
     work_off(desk)
-    assert found(desk, "When does the ferry leave?").count("7:45") == 1
+    (once,) = retrieve.search(desk, "When does the ferry leave?", 5, copies=False)
+    assert "7:45" in once.text
     (desk.settings.inbox_dir / "ferries.md").unlink()
     watch.rescan(desk)
     assert found(desk, "When does the ferry leave?").count("7:45") == 1, "the copy speaks now"

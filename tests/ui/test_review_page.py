@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 from given_pages import answer, index, shown
+from langchain_core.embeddings import Embeddings
 from streamlit.testing.v1 import AppTest
 
-from bot import db, feedback
+from bot import db, feedback, model, pins
+from bot.settings import Settings
 
 
 @pytest.fixture
@@ -95,3 +97,74 @@ def test_a_row_that_was_learned_from_says_where_and_stays(
     assert any(r"in style\-v2" in element.value for element in page.markdown)
     with pytest.raises(KeyError):
         page.button(key=f"undo-{row}")
+
+
+class AllAlike(Embeddings):
+    """Stands for the embedding model, to which everything is the same here."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0, 0.0] for _ in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0]
+
+
+@pytest.fixture
+def approved(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch
+) -> AppTest:
+    """The approved answers, one of which there is."""
+
+    def all_alike(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
+        return AllAlike()
+
+    monkeypatch.setattr(model, "embeddings", all_alike)
+    feedback.approve(engine, row, "staff")
+    page = staff_page("review").run()
+    return page.button_group(key="review-filter").set_value("Approved").run()
+
+
+def captions(page: AppTest) -> str:
+    return " ".join(caption.value for caption in page.caption)
+
+
+def test_an_approved_answer_is_pinned_to_the_questions_that_a_reviewer_names(
+    engine: sa.Engine, row: int, approved: AppTest
+) -> None:
+    approved.text_area(key=f"pin-questions-{row}").set_value("How long is it?\n\nUntil when may I return it?")
+    approved.button(key=f"pin-{row}").click().run()
+    assert [pin.question for pin in pins.listing(engine)] == ["Until when may I return it?", "How long is it?"]
+    assert {(pin.author, pin.text) for pin in pins.listing(engine)} == {
+        ("staff", "Anything unused may be returned within 45 days [1].")
+    }
+    assert "How long is it" in captions(approved)
+    assert any("Pinned" in element.value for element in approved.markdown)
+
+
+def test_a_pinned_answer_is_unpinned(engine: sa.Engine, row: int, approved: AppTest) -> None:
+    approved.button(key=f"pin-{row}").click().run()
+    (pin,) = pins.listing(engine)
+    approved.button(key=f"unpin-{pin.pin_id}").click().run()
+    assert pins.listing(engine)[0].voided
+    assert r"Not pinned any more. Unpinned by staff\." in captions(approved)
+
+
+def test_a_pin_that_a_changed_document_has_voided_says_so(engine: sa.Engine, row: int, approved: AppTest) -> None:
+    approved.button(key=f"pin-{row}").click().run()
+    index(engine, text="Anything unused may be returned within 30 days.")
+    assert r"“returns\.md” has changed" in captions(approved.run())
+
+
+def test_an_answer_that_the_documents_no_longer_support_is_not_pinned(
+    engine: sa.Engine, row: int, approved: AppTest
+) -> None:
+    index(engine, text="Anything unused may be returned within 30 days.")
+    approved.button(key=f"pin-{row}").click().run()
+    assert "no document says" in approved.error[0].value
+    assert pins.listing(engine) == []
+
+
+def test_undoing_an_approval_unpins_the_answer(engine: sa.Engine, row: int, approved: AppTest) -> None:
+    approved.button(key=f"pin-{row}").click().run()
+    approved.button(key=f"undo-{row}").click().run()
+    assert [pin.voided for pin in pins.listing(engine)] == [True]

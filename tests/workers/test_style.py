@@ -20,7 +20,7 @@ from langchain_core.embeddings import Embeddings
 from tokenizers import ByteLevelBPETokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from bot import adapters, consult, db, feedback, ground, indexes, jobs, training
+from bot import adapters, consult, db, feedback, ground, indexes, jobs, prompts, telling, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
 from bot.knowledge import Collections
@@ -268,8 +268,9 @@ def test_the_prompt_that_is_learned_is_the_prompt_that_is_sent(
     # given the lesson of a row
     learned = lesson(desk, approved[0])
     # when a consultation asks the model server with the same question and passages
-    values = consult.prompt_values(desk, approved[0].question, approved[0].evidence)
-    list(consult.chain(desk, None).stream(values))
+    prompt = prompts.load("answer", desk.database)
+    asked = consult.messages(desk, prompt, approved[0].question, approved[0].evidence)
+    list(telling.chain(desk, None, 8).stream(asked))
     # then the server reads what was learned
     assert server.asked[0]["messages"] == list(learned.messages)
 

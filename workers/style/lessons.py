@@ -44,8 +44,10 @@ def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
 
 def lesson(desk: Desk, row: Feedback) -> Lesson:
     """The row as a prompt and an answer whose markers `[n]` number the passages of that prompt."""
-    values = consult.prompt_values(desk, row.question, row.evidence)
-    messages = convert_to_openai_messages(prompts.load("answer").chat().format_messages(**values))
+    prompt = prompts.load("answer", desk.database)
+    if prompt.reasoning:
+        prompt = prompts.load("answer")  # a lesson holds no thoughts that lead to its answer
+    messages = convert_to_openai_messages(consult.messages(desk, prompt, row.question, row.evidence))
     assert isinstance(messages, list)
     return Lesson(
         messages=tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages),

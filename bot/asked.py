@@ -1,0 +1,143 @@
+"""What a question asks for: its words by how much they say, the names and figures in it, the kind of answer it wants,
+and whether it denies. It reads the question alone and knows of no passage."""
+
+import itertools
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from bot import denial, facts, lexical, names
+
+Kind = Literal["number", "time", "name", "anything"]
+
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (
+        "time",
+        re.compile(r"\bwhen\b|\b(?:what|which|in|until what) (?:year|date|day|month|century|decade|time)\b", re.I),
+    ),
+    (
+        "number",
+        re.compile(
+            r"\bhow (?:many|much|long|old|often|far|high|tall|large|big|fast|deep|wide|heavy)\b"
+            r"|\bwhat (?:is the )?(?:number|percent\w*|amount|share|proportion|price|cost|fee|rate|population)\b",
+            re.I,
+        ),
+    ),
+    (
+        "name",
+        re.compile(
+            r"\b(?:who|whom|whose|where)\b"
+            r"|\b(?:what|which|in) (?:country|city|town|place|state|region|street)\b"
+            r"|\b(?:what|which) (?:person|king|president|author|company)\b",
+            re.I,
+        ),
+    ),
+)
+_MONTHS_AND_SPANS = frozenset(
+    lexical.stems("january february march april june july august september october november december daily century age")
+) | frozenset(lexical.stems("monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter"))
+_SPEAKER = re.compile(r"\b(?:i|my|me|we|our|us)\b|\bwhat if\b", re.I)
+_OPPOSITES = """
+increase/decrease more/less more/fewer most/least highest/lowest high/low higher/lower large/small largest/smallest
+bigger/smaller early/late earlier/later before/after first/last above/below begin/end start/stop open/close
+accept/reject allow/forbid allow/prohibit include/exclude best/worst better/worse strong/weak rich/poor win/lose
+buy/sell cheap/expensive north/south east/west northern/southern eastern/western internal/external inside/outside
+new/old newest/oldest young/old maximum/minimum majority/minority male/female men/women positive/negative
+active/inactive same/different always/never gain/lose enter/leave support/oppose agree/disagree legal/illegal
+easy/difficult simple/complex private/public import/export up/down long/short longer/shorter fast/slow cold/hot
+warm/cool heavy/light rise/fall create/destroy victory/defeat success/failure upper/lower near/far known/unknown
+possible/impossible common/rare add/remove protect/attack connect/disconnect direct/indirect formal/informal
+enable/disable
+""".split()
+_OPPOSITE: dict[str, frozenset[str]] = {}
+for _one, _, _other in (pair.partition("/") for pair in _OPPOSITES):
+    for _word, _against in ((_one, _other), (_other, _one)):
+        _stem = lexical.stem(_word)
+        _OPPOSITE[_stem] = _OPPOSITE.get(_stem, frozenset()) | {lexical.stem(_against)}
+_PREFIX = re.compile(r"^(?:non|un|in|im|ir|dis)-?")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`weights` says how much each stem of the question says (its inverse document frequency, 0..1 of the rarest that
+    there can be); `pairs` are its neighbouring stems; `names` are stems, `figures` exact facts."""
+
+    text: str
+    weights: Mapping[str, float]
+    pairs: frozenset[tuple[str, str]]
+    names: frozenset[str]
+    figures: frozenset[facts.Value]
+    kind: Kind
+    denies: bool
+
+    @cached_property
+    def whole(self) -> float:
+        """The sum of the weights."""
+        return sum(self.weights.values())
+
+    def coverage(self, stems: Collection[str]) -> float:
+        """How much of what the question says is among these stems, 0..1."""
+        return sum(weight for stem, weight in self.weights.items() if stem in stems) / self.whole if self.whole else 0.0
+
+    def pairs_in(self, stems: Sequence[str]) -> float:
+        """The share of the question's neighbouring words that are neighbours here, too, with at most one between."""
+        there = {*itertools.pairwise(stems), *zip(stems, stems[2:], strict=False)}
+        return len(self.pairs & there) / len(self.pairs) if self.pairs else 0.0
+
+    def opposed_by(self, stems: Collection[str]) -> bool:
+        """Whether these stems hold the opposite of one of the question's words, and not the word itself."""
+        missing = [stem for stem in self.weights if stem not in stems]
+        return any(_OPPOSITE.get(stem, frozenset()) & set(stems) or _unprefixed(stem) in stems for stem in missing)
+
+    def kind_stands_in(self, sentence: str) -> bool:
+        """Whether a sentence holds something of the kind that is asked for, which the question did not say itself."""
+        if self.kind == "anything":
+            return True
+        if self.kind == "name":
+            return bool(names_in(sentence) - self.names - self.weights.keys())
+        new = figures_in(sentence) - self.figures
+        return bool(new) or (self.kind == "time" and bool(_MONTHS_AND_SPANS.intersection(lexical.stems(sentence))))
+
+
+def read(question: str, found: Mapping[str, int], total: int) -> Asked:
+    """A question, given in how many of `total` chunks each of its content words was `found`."""
+    terms = lexical.content_words(question)
+    stems = [lexical.stem(term) for term in terms]
+    rarest = math.log((total + 1) / 0.5)
+    weights = {
+        stem: math.log((total + 1) / (found.get(term, 0) + 0.5)) / rarest
+        for stem, term in zip(stems, terms, strict=True)
+    }
+    return Asked(
+        text=question,
+        weights={stem: max(weight, 0.0) for stem, weight in weights.items()},
+        pairs=frozenset(itertools.pairwise(stems)),
+        names=names_in(question),
+        figures=figures_in(question),
+        kind=next((kind for kind, pattern in _KINDS if pattern.search(question)), "anything"),
+        denies=denies(question) and not _SPEAKER.search(question),
+    )
+
+
+def denies(text: str) -> bool:
+    """Whether there is a denial in a text."""
+    return any(clause.denies for clause in denial.clauses(text))
+
+
+def names_in(text: str) -> frozenset[str]:
+    """The stems of the names in a text."""
+    return frozenset(part for name in names.within(text) for part in names.parts(name))
+
+
+def figures_in(text: str) -> frozenset[facts.Value]:
+    """The numbers, dates, times and codes in a text, without their units."""
+    return frozenset(fact.value for fact in facts.figures(text))
+
+
+def _unprefixed(stem: str) -> str:
+    """The stem without a prefix that denies ("nonlinear" becomes "linear"); empty where there is none."""
+    bare = _PREFIX.sub("", stem)
+    return bare if len(bare) > 3 and bare != stem else ""

@@ -1,0 +1,239 @@
+"""One answer while it is being told: what the model says, sentence by sentence, what of it may be shown, and the whole
+in the end, pinned to everything that it was made from."""
+
+import secrets
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from langchain_core.messages import BaseMessage, convert_to_openai_messages
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import Runnable
+
+from bot import confidence, examples, ground, manners, model, prompts, sentences
+from bot.desk import Desk
+from bot.evidence import Evidence
+from bot.pins import Pin
+from bot.prompts import Prompt
+from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sentence, Timings
+
+LONGEST_ANSWER_SENTENCES = 3
+MOST_NEARBY = 2
+LEAST_NEARBY = 0.1  # evidence below it comes from documents about something else, and to name them helps nobody
+
+
+def chain(desk: Desk, voice: Adapter | None, most_tokens: int) -> Runnable[list[BaseMessage], str]:
+    """model | text, as LangChain composes it (LCEL); it streams pieces of text."""
+    return model.chat(desk.settings, voice.name if voice else None, most_tokens) | StrOutputParser()
+
+
+@dataclass
+class Telling:
+    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after."""
+
+    desk: Desk
+    question: str
+    voice: Adapter | None
+    prompt: Prompt
+    threshold: float
+    collection: str = ""
+    begun: float = field(default_factory=time.perf_counter)
+    retrieved: float = 0.0
+    first_token: float = 0.0
+    manner: Manner | None = None
+    pin: Pin | None = None
+    passages: tuple[Passage, ...] = ()
+    evidence: Evidence = field(default_factory=lambda: Evidence(0.0, {}, (), None))
+    messages: list[BaseMessage] = field(default_factory=list)
+    said: str = ""
+    shown: list[Sentence] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    quoted: bool = False
+    examples: tuple[int, ...] = ()
+
+    def found(self, passages: tuple[Passage, ...]) -> None:
+        """Note what the search brought up."""
+        self.passages = passages
+        self.retrieved = time.perf_counter()
+
+    def recite(self, pin: Pin) -> Iterator[Sentence]:
+        """A reviewer's approved answer, word for word."""
+        self.pin, self.passages = pin, pin.passages
+        by_number = {citation.n: citation for citation in pin.citations}
+        for text in sentences.split(pin.text):
+            cited = [by_number[n] for n in sentences.markers(text) if n in by_number]
+            sentence = Sentence(text, tuple(cited))
+            self.shown.append(sentence)
+            yield sentence
+
+    def speak(self, meaning: str) -> Iterator[Sentence]:
+        """The model's supported sentences; without any, the best passage's own words. `meaning` is the question made
+        standalone."""
+        with model.model_errors(self.desk.settings), closing(self._spoken(meaning)) as spoken:
+            for said in spoken:
+                sentence = self._verified(said)
+                if sentence:
+                    yield sentence
+                if len(self.shown) == LONGEST_ANSWER_SENTENCES:
+                    break
+        if not self.shown and self.evidence.best:
+            sentence = self._quotation(*self.evidence.best)
+            if self._is_sure(sentence, quoted=True):
+                self.quoted = True
+                yield self._show(sentence)
+
+    def finished(self) -> Answer:
+        """The answer as it was told."""
+        now = time.perf_counter()
+        abstained = not self.shown
+        declined = abstained and self.manner is not None and manners.declines(self.manner)
+        upset = self.manner is not None and manners.wants_person(self.manner)
+        nearby = _nearby(self.passages) if abstained and self.evidence.score >= LEAST_NEARBY else ()
+        return Answer(
+            answer_id=secrets.token_hex(16),
+            question=self.question,
+            text=self._apology(declined, nearby) if abstained else " ".join(one.text for one in self.shown),
+            abstained=abstained,
+            quoted=self.quoted,
+            citations=tuple(dict.fromkeys(c for sentence in self.shown for c in sentence.citations)),
+            passages=self.passages,
+            dropped=tuple(self.dropped),
+            model=self.desk.settings.model,
+            adapter=self.voice.name if self.voice else None,
+            prompt=self.prompt.version,
+            parameters=self._parameters(),
+            timings_ms=Timings(
+                retrieve=_milliseconds(self.begun, self.retrieved or now),
+                first_token=_milliseconds(self.begun, self.first_token or now),
+                total=_milliseconds(self.begun, now),
+            ),
+            declined=declined,
+            nearby=nearby,
+            offers_person=upset or (abstained and not declined),
+            manner=self.manner,
+            pin=self.pin.pin_id if self.pin else None,
+            messages=tuple(_plain(message) for message in self.messages),
+            said=self.said,
+        )
+
+    @property
+    def _most_tokens(self) -> int:
+        return self.desk.settings.max_answer_tokens + self.prompt.reasoning_tokens
+
+    def _parameters(self) -> dict[str, object]:
+        return {
+            "temperature": 0,
+            "max_tokens": self._most_tokens,
+            "evidence": round(self.evidence.score, 3),
+            "evidence_threshold": round(self.threshold, 3),
+            **{name: round(value, 3) for name, value in self.evidence.features.items()},
+            **({"collection": self.collection} if self.collection else {}),
+            **({"examples": list(self.examples)} if self.examples else {}),
+        }
+
+    def _apology(self, declined: bool, nearby: Sequence[Nearby]) -> str:
+        """What is said instead of an answer."""
+        name = "declined" if declined else "abstain_nearby" if nearby else "abstain"
+        titles = ", ".join(f"“{near.title}”" for near in nearby)
+        settings = self.desk.settings
+        text = prompts.load(name, self.desk.database).text
+        return text.format(company=settings.company, contact=settings.contact, documents=titles)
+
+    def _spoken(self, meaning: str) -> Generator[str, None, None]:
+        """The sentences of the model as they end. What it was asked and what it said is kept for a replay."""
+        desk = self.desk
+        chosen = examples.choose(desk.database, desk.embeddings, meaning, desk.settings.examples)
+        self.examples = tuple(example.feedback_id for example in chosen)
+        self.messages = prompts.compose(
+            self.prompt,
+            company=desk.settings.company,
+            excerpts=self.evidence.excerpts,
+            question=meaning,
+            examples=chosen,
+        )
+        pieces = self._heard(chain(desk, self.voice, self._most_tokens).stream(self.messages))
+        yield from sentences.stream(prompts.spoken(pieces, self.prompt))
+
+    def _heard(self, pieces: Iterator[str]) -> Iterator[str]:
+        for piece in pieces:
+            if piece and not self.first_token:
+                self.first_token = time.perf_counter()
+            self.said += piece
+            yield piece
+
+    def _verified(self, said: str) -> Sentence | None:
+        """The sentence, if a passage supports it, it is to the point, it is whole and it is new. To ask is not to
+        answer: small models like to repeat the question."""
+        found = self.evidence
+        if sentences.without_markers(said).endswith("?"):
+            self.dropped.append(said)
+            return None
+        by_id = {passage.chunk_id: passage for passage in self.passages}
+        whole = [by_id[excerpt.chunk_id] for excerpt in found.excerpts]
+        support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
+        unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
+        if support is None or unfinished or not found.speaks_to_the_question(support.passage, support.quote):
+            self.dropped.append(said)
+            return None
+        citation = self._cite(support.passage, support.quote)
+        sentence = Sentence(_with_marker(sentences.without_markers(said), citation.n), (citation,))
+        if any(sentence.text == other.text for other in self.shown):  # small models repeat themselves
+            return None
+        if not self._is_sure(sentence, quoted=False):
+            self.dropped.append(said)
+            return None
+        return self._show(sentence)
+
+    def _is_sure(self, sentence: Sentence, *, quoted: bool) -> bool:
+        """Whether the question looks answered, now that there is something to say."""
+        told = (*self.shown, sentence)
+        return confidence.after(self.evidence, told, self.dropped, quoted) >= self.threshold
+
+    def _quotation(self, passage: Passage, quote: str) -> Sentence:
+        citation = self._cite(passage, quote)
+        text = prompts.load("quote", self.desk.database).text
+        return Sentence(text.format(title=passage.title, quote=quote, n=citation.n), (citation,))
+
+    def _cite(self, passage: Passage, quote: str) -> Citation:
+        known = {citation: citation.n for sentence in self.shown for citation in sentence.citations}
+        for citation in known:
+            if (citation.chunk_id, citation.quote) == (passage.chunk_id, quote):
+                return citation
+        return Citation(
+            n=len(known) + 1,
+            document=passage.document,
+            title=passage.title,
+            page=passage.page,
+            heading=passage.heading,
+            quote=quote,
+            chunk_id=passage.chunk_id,
+            version_id=passage.version_id,
+        )
+
+    def _show(self, sentence: Sentence) -> Sentence:
+        self.shown.append(sentence)
+        return sentence
+
+
+def _nearby(passages: Sequence[Passage]) -> tuple[Nearby, ...]:
+    """The documents that came closest, each once."""
+    best = {passage.document: passage for passage in reversed(passages)}
+    order = list(dict.fromkeys(passage.document for passage in passages))[:MOST_NEARBY]
+    return tuple(Nearby(best[path].document, best[path].title, best[path].heading) for path in order)
+
+
+def _plain(message: BaseMessage) -> dict[str, str]:
+    converted = convert_to_openai_messages(message)
+    assert isinstance(converted, dict)  # one message in, one out
+    return {"role": str(converted["role"]), "content": str(converted["content"])}
+
+
+def _with_marker(sentence: str, n: int) -> str:
+    """A sentence with its one citation before the full stop."""
+    body = sentence.rstrip(".!?… ")
+    return f"{body} [{n}]{sentence[len(body) :].strip() or '.'}"
+
+
+def _milliseconds(begin: float, end: float) -> float:
+    return round(1000 * (end - begin), 1)

@@ -1,0 +1,130 @@
+"""What is measured of answers, each measure where it must differ from the others."""
+
+import pytest
+import sqlalchemy as sa
+from given_answers import asked, desk_of, indexed, said, silence
+
+from bot.quality import answers, consistency, overlap
+from bot.quality.answers import AnswerReport
+from bot.records import Answer, Question
+from ingest import sample
+from ingest.questions import load_questions
+
+
+def measured(engine: sa.Engine, *pairs: tuple[Question, Answer]) -> AnswerReport:
+    return answers.report(desk_of(engine), [question for question, _ in pairs], [answer for _, answer in pairs])
+
+
+def test_answerable_and_unanswerable_questions_are_told_apart(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    right = said(passage, "Anything unused may be returned within 45 days [1].")
+    report = measured(
+        engine,
+        (asked("How long?", "within 45 days", number="1"), right),
+        (asked("How long at most?", "45 days", number="2"), silence(passage)),
+        (asked("Who won?", number="3"), silence(passage)),
+        (asked("Who lost?", number="4"), right),
+        (asked("Who drew?", number="5"), silence(passage)),
+    )
+    assert (report.questions, report.answered, report.answered_unanswerable) == (5, 0.5, 0.3333)
+    assert (report.abstention_precision, report.abstention_recall, report.abstention_f1) == (0.6667, 0.6667, 0.6667)
+    assert report.f1_answered == pytest.approx(2 * report.f1, abs=0.001)
+    assert report.intervals["answered"].low == 0 and report.intervals["answered"].high == 1
+
+
+def test_the_right_document_at_the_wrong_place_does_not_hold_the_answer(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    report = measured(
+        engine, (asked("How heavy?", "at most 25 kg"), said(passage, "The refund takes 5 working days [1]."))
+    )
+    assert (report.citation_precision, report.passage_precision) == (1.0, 0.0)
+
+
+def test_a_sentence_counts_as_supported_only_where_its_citation_bears_it_out(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    question = asked("How long?", "45 days")
+    report = measured(
+        engine,
+        (question, said(passage, "Anything unused may be returned within 45 days [1].")),
+        (question, said(passage, "Anything unused may be returned within 90 days [1].")),
+        (question, said(passage, "Anything unused may be returned within 45 days.")),
+        (question, said(passage, "Anything unused may be returned within 45 days [1].", quote="not in the document")),
+    )
+    assert report.supported == 0.25
+    assert report.intervals["supported"].of == 4
+
+
+def test_a_quotation_is_not_in_own_words_and_is_not_spell_checked(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    quoted = said(passage, "Returns says: “Anythingg” [1]", quote="Anything", quoted=True)
+    report = measured(engine, (asked("How long?", "45 days"), quoted))
+    assert (report.own_words, report.supported) == (0.0, 1.0)
+    assert report.outcomes[0].misspelt == ()
+
+
+def test_a_set_without_unanswerable_questions_has_no_figure_for_them(engine: sa.Engine) -> None:
+    report = measured(engine, (asked("How long?", "45 days"), said(indexed(engine), "Within 45 days [1].")))
+    assert not report.intervals["answered_unanswerable"].measured
+    assert report.intervals["answered"].measured
+
+
+def test_no_question_gives_no_figure_and_no_error(engine: sa.Engine) -> None:
+    report = measured(engine)
+    assert report.questions == 0
+    assert not any(interval.measured for interval in report.intervals.values())
+
+
+def test_evidence_that_knows_better_than_similarity_has_the_smaller_area(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    right, wrong = asked("How long?", "45 days"), asked("Who won?")
+    sure = [{"evidence": 0.9 - number / 100, "cosine": 0.5 + number / 100} for number in range(10)]
+    pairs = [(right, said(passage, "45 days [1].", parameters=signs)) for signs in sure]
+    pairs += [(wrong, said(passage, "5 days [1].", parameters={"evidence": 0.2, "cosine": 0.9}))] * 10
+    risk = measured(engine, *pairs).risk
+    assert risk is not None and risk.evidence.value == 0.25 and risk.similarity.value > 0.7
+    assert risk.evidence.high < risk.similarity.low
+
+
+def test_a_short_answer_must_stand_in_the_passage_as_it_is_and_a_long_one_nearly() -> None:
+    assert overlap.holds("It may be returned within 45 days, if unused.", ["The 45 days"])
+    assert not overlap.holds("It may be returned within 45 working days.", ["45 days"])
+    long = "Anything that was not used may be returned to any of our shops within 45 days of delivery"
+    assert overlap.holds("Within 45 days of delivery anything not used may be returned to any shop.", [long])
+    assert not overlap.holds("Gift cards are sent by post on the day of delivery.", [long])
+
+
+def test_an_answer_is_complete_where_one_sentence_says_it() -> None:
+    assert overlap.sentence_recall("We do. It costs €5 a week [1].", ["€5 a week"]) == 1
+    assert overlap.sentence_recall("It costs €5. Ask us next week.", ["€5 a week"]) == 0.5
+
+
+def test_paraphrases_are_compared_by_decision_document_and_words(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    other = indexed(engine, "outlet.md", "Outlet goods go back within 45 days, no longer.")
+    ways = [asked(text, "45 days", number=text) for text in ("How long?", "By when?", "Until when?")]
+    alone = asked("How heavy?", "25 kg", number="alone")
+    assert consistency.paraphrased([ways[0], alone, *ways[1:]]) == ways
+    report = measured(
+        engine,
+        (ways[0], said(passage, "Within 45 days [1].")),
+        (ways[1], said(other, "Within 45 days [1].")),
+        (ways[2], silence(passage)),
+        (alone, silence(passage)),
+    )
+    found = report.consistency
+    assert found is not None and (found.groups, found.questions) == (1, 3)
+    assert found.same_decision.value == pytest.approx(1 / 3, abs=0.001)
+    assert (found.same_document.value, found.alike.value) == (0.0, 1.0)
+
+
+def test_the_sample_company_is_asked_the_same_in_three_ways() -> None:
+    ways = load_questions(sample.FOLDER / "paraphrases.jsonl")
+    known = {question.question_id: question for question in sample.questions()}
+    assert consistency.paraphrased(ways) == ways and len(ways) % 3 == 0
+    for first, second, third in zip(ways[::3], ways[1::3], ways[2::3], strict=True):
+        assert first == known[first.question_id] and first.answers == second.answers == third.answers
+        assert len({first.text, second.text, third.text}) == 3
+
+
+def test_a_set_without_paraphrases_has_no_consistency(engine: sa.Engine) -> None:
+    assert measured(engine, (asked("Who won?"), silence(indexed(engine)))).consistency is None
