@@ -75,11 +75,13 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Timings:
-    """Milliseconds from the arrival of the question."""
+    """Milliseconds from the arrival of the question; `first_sentence` is when the first verified one was shown, zero
+    where none was."""
 
     retrieve: float
     first_token: float
     total: float
+    first_sentence: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Telling:
     begun: float = field(default_factory=time.perf_counter)
     retrieved: float = 0.0
     first_token: float = 0.0
+    first_sentence: float = 0.0
     manner: Manner | None = None
     pin: Pin | None = None
     passages: tuple[Passage, ...] = ()
@@ -64,8 +65,7 @@ class Telling:
         for text in sentences.split(pin.text):
             cited = [by_number[n] for n in sentences.markers(text) if n in by_number]
             sentence = Sentence(text, tuple(cited))
-            self.shown.append(sentence)
-            yield sentence
+            yield self._show(sentence)
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
         """The model's supported sentences; without any, the best passage's own words. `meaning` is the question made
@@ -107,6 +107,7 @@ class Telling:
                 retrieve=_milliseconds(self.begun, self.retrieved or now),
                 first_token=_milliseconds(self.begun, self.first_token or now),
                 total=_milliseconds(self.begun, now),
+                first_sentence=_milliseconds(self.begun, self.first_sentence or self.begun),
             ),
             declined=declined,
             nearby=nearby,
@@ -212,6 +213,7 @@ class Telling:
         )
 
     def _show(self, sentence: Sentence) -> Sentence:
+        self.first_sentence = self.first_sentence or time.perf_counter()
         self.shown.append(sentence)
         return sentence
 

@@ -46,6 +46,7 @@ class AnswerReport:
     words: float
     retrieve_ms: float
     first_token_ms: float
+    first_sentence_ms: float
     total_ms: float
     intervals: dict[str, Interval] = field(repr=False)
     mistakes: tuple[Mistake, ...] = field(repr=False)
@@ -99,6 +100,7 @@ def report(
         words=found["words"].value,
         retrieve_ms=_median([one.retrieve_ms for one in told]),
         first_token_ms=_median([one.first_token_ms for one in told]),
+        first_sentence_ms=_median([one.first_sentence_ms for one in told]),
         total_ms=_median([one.total_ms for one in told]),
         intervals=found,
         mistakes=tuple(mistakes.count(judged, seed)),

@@ -58,6 +58,7 @@ class Outcome:
     similarity: float
     retrieve_ms: float
     first_token_ms: float
+    first_sentence_ms: float
     total_ms: float
 
     @property
@@ -104,6 +105,7 @@ def judge(desk: Desk, question: Question, answer: Answer, misspelt: Misspelt) ->
         similarity=float(answer.parameters.get("cosine", 0.0)),
         retrieve_ms=answer.timings_ms.retrieve,
         first_token_ms=answer.timings_ms.first_token,
+        first_sentence_ms=answer.timings_ms.first_sentence,
         total_ms=answer.timings_ms.total,
     )
 

@@ -19,7 +19,12 @@ CONSISTENCY = {
     "alike": "Paraphrases answered alike (F1)",
 }
 RISK = {"evidence": "By the evidence, as it decides", "similarity": "By similarity alone"}
-TIMES = {"retrieve_ms": "Search", "first_token_ms": "First token", "total_ms": "Whole answer"}
+TIMES = {
+    "retrieve_ms": "Search",
+    "first_token_ms": "First token",
+    "first_sentence_ms": "First sentence",
+    "total_ms": "Whole answer",
+}
 CHANGED_SHOWN = 10
 EXAMPLES_SHOWN = 3
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|!~$&])")

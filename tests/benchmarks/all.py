@@ -65,6 +65,7 @@ def answers(stack: full_stack.Stack) -> None:
     asked = [question for question in sample.questions() if question.answerable and not question.history][:ASKED]
     given = [answer for one in asked if not (answer := consult.ask(stack.desk, one.text)).abstained]
     print(f"answer, first token: {spread([answer.timings_ms.first_token / 1000 for answer in given], 's')}")
+    print(f"answer, first sentence: {spread([answer.timings_ms.first_sentence / 1000 for answer in given], 's')}")
     print(f"answer, total: {spread([answer.timings_ms.total / 1000 for answer in given], 's')}")
 
 

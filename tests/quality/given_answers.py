@@ -107,6 +107,7 @@ def outcome(number: str = "q1", **changes: Any) -> Outcome:
         "similarity": 0.6,
         "retrieve_ms": 100.0,
         "first_token_ms": 500.0,
+        "first_sentence_ms": 900.0,
         "total_ms": 2_000.0,
     }
     return Outcome(**{**right, **changes})
