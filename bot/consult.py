@@ -9,21 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from langchain_core.messages import BaseMessage
 
-from bot import (
-    adapters,
-    confidence,
-    conversations,
-    evidence,
-    gaps,
-    manners,
-    model,
-    pins,
-    preferences,
-    prompts,
-    retrieve,
-)
+from bot import adapters, conversations, evidence, gaps, manners, model, pins, preferences, prompts, retrieve
 from bot.desk import Desk
 from bot.errors import QuestionRefused
+from bot.evidence import confidence
 from bot.prompts import Prompt
 from bot.records import Adapter, Answer, Found, Passage, Sentence, Turn
 from bot.telling import Telling

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from bot import denial, facts, names, roles, sentences
-from bot.facts import Fact
+from bot import sentences
+from bot.claims import denial, facts, names, roles
+from bot.claims.facts import Fact
 from bot.lexical import stem, stems, words
 from bot.records import Passage
 

@@ -46,7 +46,6 @@ class Settings(BaseSettings):
     passages: int = Field(default=4, ge=1, le=20)
     reranker: str = ""
     examples: int = Field(default=0, ge=0, le=8)
-    evidence_threshold: float = Field(default=0.5, ge=0, le=1)
     max_answer_tokens: int = Field(default=80, ge=8, le=1024)
     request_timeout_seconds: float = Field(default=120, gt=0)
     max_question_characters: int = Field(default=2_000, ge=10)

@@ -11,9 +11,9 @@ from langchain_core.messages import BaseMessage, convert_to_openai_messages
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import Runnable
 
-from bot import confidence, examples, ground, manners, model, prompts, sentences
+from bot import examples, ground, manners, model, prompts, sentences
 from bot.desk import Desk
-from bot.evidence import Evidence
+from bot.evidence import Evidence, confidence
 from bot.pins import Pin
 from bot.prompts import Prompt
 from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sentence, Timings

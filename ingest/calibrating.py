@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import calibrated, confidence, documents, evidence, retrieve, sentences
-from bot.calibrated import Calibration, Model
+from bot import documents, evidence, retrieve, sentences
 from bot.desk import Desk, open_desk
-from bot.evidence import Evidence
+from bot.evidence import Evidence, calibrated, confidence
+from bot.evidence.calibrated import Calibration, Model
 from bot.quality import calibration, overlap, risk
 from bot.quality.calibration import Case, Row
 from bot.records import Citation, Passage, Question, Sentence

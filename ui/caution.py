@@ -7,9 +7,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from bot import confidence, consult, preferences
-from bot.calibrated import Point
+from bot import consult, preferences
 from bot.desk import Desk
+from bot.evidence import confidence
+from bot.evidence.calibrated import Point
 from ui import session
 from ui.edge import guarded
 from ui.escape import body

@@ -12,7 +12,7 @@ from bot.errors import FrontdeskError, LeaseLost, ModelUnavailable, SearchUnavai
 from bot.log import get_log
 from bot.records import Job
 
-NICE = 10
+NICE = 19
 
 # What it claims in addition, a function adds to the list, and ends it too.
 Work = Callable[[Desk, list[Job]], None]

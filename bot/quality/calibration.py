@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from bot.calibrated import Model, Point, Rates
+from bot.evidence.calibrated import Model, Point, Rates
 from bot.quality import risk
 
 FOLDS = 8

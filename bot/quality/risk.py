@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.calibrated import Rates
+from bot.evidence.calibrated import Rates
 from bot.quality.intervals import LEVEL, SAMPLES, SEED
 
 Numbers = Sequence[float] | NDArray[np.float64]

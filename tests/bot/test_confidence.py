@@ -3,8 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from bot import asked, calibrated, confidence
-from bot.evidence import Evidence
+from bot.evidence import Evidence, asked, calibrated, confidence
 from bot.records import Citation, Passage, Sentence
 
 BEST = "You have 45 days to send things back."

@@ -3,7 +3,8 @@
 import pytest
 from langchain_core.embeddings import Embeddings
 
-from bot import facts, ground, names
+from bot import ground
+from bot.claims import facts, names
 from bot.records import Passage
 
 RETURNS = Passage(

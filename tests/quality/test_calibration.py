@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bot.calibrated import Model, log_odds
+from bot.evidence.calibrated import Model, log_odds
 from bot.quality import calibration
 from bot.quality.calibration import Case
 

@@ -3,8 +3,9 @@
 import functools
 import re
 
-from bot import facts, lexical
-from bot.facts import Fact
+from bot import lexical
+from bot.claims import facts
+from bot.claims.facts import Fact
 
 # Words that are capitalised without being names, or that go with any name.
 NO_NAMES = frozenset("I i we you your our if it the yes no ll re ve s d m t mr mrs ms dr".split())

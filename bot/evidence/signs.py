@@ -6,8 +6,9 @@ Every sign is a number that is higher where an answer is likelier, mostly in 0..
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot import asked, lexical
-from bot.asked import Asked
+from bot import lexical
+from bot.evidence import asked
+from bot.evidence.asked import Asked
 from bot.records import Passage
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bot import lexical
-from bot.facts import Fact
+from bot.claims.facts import Fact
 
 NEAR_WORDS = 3
 MARGIN = 0.75

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from bot import denial, facts, lexical, names
+from bot import lexical
+from bot.claims import denial, facts, names
 
 Kind = Literal["number", "time", "name", "anything"]
 

@@ -4,9 +4,9 @@ known. Below the threshold a consultation abstains; the threshold lies on a curv
 
 from collections.abc import Sequence
 
-from bot import asked, calibrated, lexical, sentences
-from bot.calibrated import Point, log_odds
-from bot.evidence import Evidence
+from bot import lexical, sentences
+from bot.evidence import Evidence, asked, calibrated
+from bot.evidence.calibrated import Point, log_odds
 from bot.records import Citation, Sentence
 
 FAR_BEHIND = 1.0  # a sentence that is so much worse than the best one speaks of something else

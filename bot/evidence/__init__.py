@@ -17,11 +17,12 @@ from langchain_core.documents.compressor import BaseDocumentCompressor
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from bot import asked, calibrated, lexical, sentences, signs
-from bot.asked import Asked
+from bot import lexical, sentences
 from bot.desk import Desk
+from bot.evidence import asked, calibrated, signs
+from bot.evidence.asked import Asked
+from bot.evidence.signs import Unit
 from bot.records import Passage
-from bot.signs import Unit
 
 WORD_BUDGET = 100
 BESIDE_THE_POINT = 0.1
