@@ -32,7 +32,9 @@ LONGEST_TURN = 600  # characters of a turn that are looked at
 FADES = 0.8  # what a name of a turn weighs, a turn later
 # By so much nearer (cosine of the nearest chunk) must a reading bring the documents to count nothing, and fully.
 NO_GAIN, FULL_GAIN = -0.05, 0.1
-BEFORE, ALONE_LESS = 0.5, 0.3
+BEFORE, ALONE_LESS, NAMED = 0.5, 0.1, 0.7
+# From so much nearer on, what a conversation was about is what its next question is about, too.
+SAME_SUBJECT = 0.03
 
 Reading = Literal["question", "named", "before", "rewritten"]
 
@@ -77,15 +79,17 @@ def weights(asked: Sequence[Query], nearest: Sequence[float]) -> list[float]:
 def _weight_of(query: Query, gain: float, best: float) -> float:
     if query.reading == "question":
         return 1 - ALONE_LESS * best
+    if query.reading == "named":
+        return NAMED + (1 - NAMED) * gain
     return BEFORE * gain if query.reading == "before" else 1.0
 
 
 def in_context(asked: Sequence[Query], nearest: Sequence[float]) -> str:
     """The reading that a model is asked and that evidence is judged for: the one that brings the documents nearest,
-    the question itself where none does."""
+    the question itself where none brings them clearly nearer."""
     gains = [near - nearest[0] for near in nearest]
     best = max(range(len(asked)), key=lambda at: (asked[at].reading == "rewritten", gains[at]))
-    return asked[best].text if asked[best].reading == "rewritten" or gains[best] > 0 else asked[0].text
+    return asked[best].text if asked[best].reading == "rewritten" or gains[best] >= SAME_SUBJECT else asked[0].text
 
 
 def is_large(settings: Settings) -> bool:

@@ -31,6 +31,7 @@ def draw(desk: Desk) -> None:
             0,
             len(points) - 1,
             value=in_use,
+            format=" ",
             key="caution",
             help="Cautious: fewer answers, hardly a wrong one. Eager: more answers, more of them beside the point.",
         )

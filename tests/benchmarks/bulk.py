@@ -61,18 +61,21 @@ def main() -> None:
     parser.add_argument("--emanual", type=Path, help="the folder of the emanual set (docs.jsonl, qa.jsonl)")
     parser.add_argument("--files", type=int, default=5000, help="how many manuals to generate")
     parser.add_argument("--more-files", type=int, default=1000, help="how many come in while search is timed")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2, help="0 only times search while files come in")
     chosen = parser.parse_args()
     settings = load_settings()
     embeddings = plain.MiniLM(weights.locate(settings.embedding_model, settings))
     with tempfile.TemporaryDirectory(prefix="frontdesk-bulk-") as folder:
         work = Path(folder)
+        more = generated(work, chosen.more_files, seed=1)
+        if not chosen.rounds:
+            only_under_load(work, generated(work, chosen.files), more)
+            return
         if chosen.emanual and (chosen.emanual / "docs.jsonl").is_file():
             measure(work, emanual(work, chosen.emanual), embeddings, chosen.rounds)
         else:
             tell("emanual is left out: --emanual names no folder with its docs.jsonl")
-        last = partial(under_load, more=generated(work, chosen.more_files, seed=1))
-        measure(work, generated(work, chosen.files), embeddings, chosen.rounds, last)
+        measure(work, generated(work, chosen.files), embeddings, chosen.rounds, partial(under_load, more=more))
 
 
 def emanual(work: Path, folder: Path) -> Corpus:
@@ -147,6 +150,13 @@ def under_load(stack: full_stack.Stack, corpus: Corpus, more: Corpus) -> None:
     print(f"search, {corpus.files} files indexed, quiet: {spread_ms(quiet)}")
     print(f"search, while {more.files} more come in ({seconds:.0f} s): {spread_ms(busy)}")
     print(f"search, p95 during the bulk / quiet: {percentile(busy, 95) / percentile(quiet, 95):.2f}")
+
+
+def only_under_load(work: Path, corpus: Corpus, more: Corpus) -> None:
+    """Time search as above, without the plain recipe."""
+    with fresh_stack(work) as stack:
+        tell(f"{corpus.name}: {corpus.files} files in {drop_and_wait(stack, corpus):.0f} s")
+        under_load(stack, corpus, more)
 
 
 @contextmanager

@@ -71,10 +71,11 @@ def test_without_a_history_a_question_is_searched_for_as_it_is(hotels: Desk) -> 
 
 def test_a_reading_counts_as_far_as_it_brings_the_documents_nearer() -> None:
     asked = [Query("question", "q"), Query("named", "n: q"), Query("before", "p q")]
-    assert followups.weights(asked, [0.6, 0.5, 0.5]) == [1.0, 1.0, 0.0]
-    assert followups.weights(asked, [0.5, 0.6, 0.6]) == pytest.approx([0.7, 1.0, 0.5])
+    assert followups.weights(asked, [0.6, 0.5, 0.5]) == [1.0, 0.7, 0.0]
+    assert followups.weights(asked, [0.5, 0.6, 0.6]) == pytest.approx([0.9, 1.0, 0.5])
     assert followups.in_context(asked, [0.6, 0.5, 0.5]) == "q"
     assert followups.in_context(asked, [0.5, 0.6, 0.7]) == "p q"
+    assert followups.in_context(asked, [0.5, 0.52, 0.51]) == "q"
 
 
 def test_a_large_model_rewrites_the_question(hotels: Desk) -> None:
