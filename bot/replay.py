@@ -19,7 +19,7 @@ from bot import adapters, consult, conversations, db, model, prompts, sentences
 from bot.desk import Desk
 from bot.errors import AdapterRefused
 from bot.records import Answer, Passage, Turn
-from bot.telling import LONGEST_ANSWER_SENTENCES
+from bot.telling import LONGEST_ANSWER_SENTENCES, MOST_DROPPED
 
 WORDS_SHOWN = 8
 
@@ -152,9 +152,14 @@ def _said_again(desk: Desk, then: Answer) -> str:
             heard += piece
             if len(heard) > len(then.said):
                 break
-    # A consultation hangs up when it has shown enough sentences; what the model would say further does not differ.
-    enough = not then.quoted and len(sentences.split(then.text)) >= LONGEST_ANSWER_SENTENCES
-    return then.said if enough and heard.startswith(then.said) else heard
+    return then.said if _hung_up(then) and heard.startswith(then.said) else heard
+
+
+def _hung_up(then: Answer) -> bool:
+    """Whether the consultation heard enough before the model had ended: what it would say further does not differ."""
+    if then.quoted or then.abstained:
+        return len(then.dropped) >= MOST_DROPPED
+    return len(sentences.split(then.text)) >= LONGEST_ANSWER_SENTENCES
 
 
 def _difference(then: Answer, again: str) -> Difference | None:

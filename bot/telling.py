@@ -19,6 +19,7 @@ from bot.prompts import Prompt
 from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sentence, Timings
 
 LONGEST_ANSWER_SENTENCES = 3
+MOST_DROPPED = 2  # a model whose first sentences find no support says nothing worth waiting for
 MOST_NEARBY = 2
 LEAST_NEARBY = 0.1  # evidence below it comes from documents about something else, and to name them helps nobody
 
@@ -75,7 +76,7 @@ class Telling:
                 sentence = self._verified(said)
                 if sentence:
                     yield sentence
-                if len(self.shown) == LONGEST_ANSWER_SENTENCES:
+                if len(self.shown) == LONGEST_ANSWER_SENTENCES or not self.shown and len(self.dropped) == MOST_DROPPED:
                     break
         if not self.shown and self.evidence.best:
             sentence = self._quotation(*self.evidence.best)
