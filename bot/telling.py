@@ -76,7 +76,7 @@ class Telling:
                 sentence = self._verified(said)
                 if sentence:
                     yield sentence
-                if len(self.shown) == LONGEST_ANSWER_SENTENCES or not self.shown and len(self.dropped) == MOST_DROPPED:
+                if self._heard_enough():
                     break
         if not self.shown and self.evidence.best:
             sentence = self._quotation(*self.evidence.best)
@@ -163,6 +163,10 @@ class Telling:
                 self.first_token = time.perf_counter()
             self.said += piece
             yield piece
+
+    def _heard_enough(self) -> bool:
+        unsupported = not self.shown and len(self.dropped) >= MOST_DROPPED
+        return unsupported or len(self.shown) == LONGEST_ANSWER_SENTENCES
 
     def _verified(self, said: str) -> Sentence | None:
         """The sentence, if a passage supports it, it is to the point, it is whole and it is new. To ask is not to
