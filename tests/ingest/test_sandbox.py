@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -84,22 +85,24 @@ def test_a_killed_reader_is_told_apart_and_the_nursery_lives_on(tmp_path: Path, 
     nursery = sandbox.words.pid
     slow = tmp_path / "slow.txt"
     os.mkfifo(slow)
-    killer = threading.Thread(target=lambda: kill_first_child_of(nursery))
+    ended = threading.Event()
+    killer = threading.Thread(target=lambda: kill_children_of(nursery, ended))
     killer.start()
     with pytest.raises(ReaderKilled, match=r"'slow\.txt' could not be read") as caught:
         sandbox.read(slow, patience=20)
+    ended.set()
     killer.join()
     assert not isinstance(caught.value, ReaderTooSlow)
     assert sandbox.read(note).blocks
     assert sandbox.words.pid == nursery
 
 
-def kill_first_child_of(parent: int | None) -> None:
-    deadline = time.monotonic() + FORK_SECONDS
-    while time.monotonic() < deadline:
+def kill_children_of(parent: int | None, ended: threading.Event) -> None:
+    """The first child seen may be that of the read before, which is only just ending."""
+    while not ended.wait(0.01):
         for child in psutil.Process(parent).children():
-            child.kill()
-            return
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def test_a_dead_nursery_is_replaced(note: Path) -> None:

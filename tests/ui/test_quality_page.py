@@ -37,6 +37,7 @@ RIGHT: dict[str, Any] = {
     "similarity": 0.6,
     "retrieve_ms": 1.0,
     "first_token_ms": 2.0,
+    "first_sentence_ms": 2.5,
     "total_ms": 3.0,
 }
 SILENT = {"abstained": True, "text": "I could <b>not</b> find that.", "cited": (), "f1": 0.0}
