@@ -112,7 +112,9 @@ def _environment(settings: Settings, data: Path) -> dict[str, str]:
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
     """Let a request to end, and a closed terminal, do what Ctrl-C does."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # a shell lets what it starts in the background ignore SIGINT
+    meant = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in meant}
     try:
         yield
     finally:
