@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage, convert_to_openai_messages
-from langchain_core.output_parsers import StrOutputParser
-from langchain_core.runnables import Runnable
 
 from bot import examples, ground, manners, model, prompts, sentences
 from bot.desk import Desk
@@ -24,9 +22,11 @@ MOST_NEARBY = 2
 LEAST_NEARBY = 0.1  # evidence below it comes from documents about something else, and to name them helps nobody
 
 
-def chain(desk: Desk, voice: Adapter | None, most_tokens: int) -> Runnable[list[BaseMessage], str]:
-    """model | text, as LangChain composes it (LCEL); it streams pieces of text."""
-    return model.chat(desk.settings, voice.name if voice else None, most_tokens) | StrOutputParser()
+def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[BaseMessage]) -> Iterator[str]:
+    """What the model says, piece by piece. It ends at once when nobody listens any more: LangChain's own chain of
+    model and parser (LCEL) would first hear the model out."""
+    speaker = model.chat(desk.settings, voice.name if voice else None, most_tokens)
+    return (str(piece.text) for piece in speaker.stream(messages))
 
 
 @dataclass
@@ -78,11 +78,11 @@ class Telling:
                     yield sentence
                 if self._heard_enough():
                     break
-        if not self.shown and self.evidence.best:
-            sentence = self._quotation(*self.evidence.best)
-            if self._is_sure(sentence, quoted=True):
-                self.quoted = True
-                yield self._show(sentence)
+            if not self.shown and self.evidence.best:  # said before the model is hung up on, which takes its time
+                sentence = self._quotation(*self.evidence.best)
+                if self._is_sure(sentence, quoted=True):
+                    self.quoted = True
+                    yield self._show(sentence)
 
     def finished(self) -> Answer:
         """The answer as it was told."""
@@ -154,7 +154,7 @@ class Telling:
             question=meaning,
             examples=chosen,
         )
-        pieces = self._heard(chain(desk, self.voice, self._most_tokens).stream(self.messages))
+        pieces = self._heard(words(desk, self.voice, self._most_tokens, self.messages))
         yield from sentences.stream(prompts.spoken(pieces, self.prompt))
 
     def _heard(self, pieces: Iterator[str]) -> Iterator[str]:

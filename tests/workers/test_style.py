@@ -270,7 +270,7 @@ def test_the_prompt_that_is_learned_is_the_prompt_that_is_sent(
     # when a consultation asks the model server with the same question and passages
     prompt = prompts.load("answer", desk.database)
     asked = consult.messages(desk, prompt, approved[0].question, approved[0].evidence)
-    list(telling.chain(desk, None, 8).stream(asked))
+    list(telling.words(desk, None, 8, asked))
     # then the server reads what was learned
     assert server.asked[0]["messages"] == list(learned.messages)
 
