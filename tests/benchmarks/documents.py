@@ -50,7 +50,7 @@ def measure(path: Path) -> tuple[str, str]:
 
 def resident() -> int:
     """The most memory that the nurseries have held so far, in MB."""
-    pids = [one.pid for one in (sandbox.nursery, sandbox.office) if one.pid]
+    pids = [one.pid for one in (sandbox.words, sandbox.markup, sandbox.office) if one.pid]
     states = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
     return sum(int(state.split("VmHWM:")[1].split()[0]) for state in states) // 1024
 
