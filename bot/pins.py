@@ -146,7 +146,7 @@ def _standing(
             citation, passage = _citation(engine, support, citations)
             passages[passage.chunk_id] = passage
             citations += [citation] if citation not in citations else []
-            said = _with_marker(said, citation.n)
+            said = sentences.with_marker(said, citation.n)
         marked, end = f"{marked}{text[end:start]}{said}", start + len(sentence)
     if not citations:
         raise PinRefused("It cannot be pinned: it says nothing that stands in a document.")
@@ -181,11 +181,6 @@ def _today(engine: sa.Engine, support: ground.Support) -> Passage:
     name = one.document.rpartition("/")[2]
     best = max(found, key=lambda row: (row.chunk_id == one.chunk_id, row.document.rpartition("/")[2] == name))
     return Passage(**best._mapping, score=1.0)
-
-
-def _with_marker(sentence: str, n: int) -> str:
-    body = sentence.rstrip(".!?… ")
-    return f"{body} [{n}]{sentence[len(body) :].strip() or '.'}"
 
 
 def _valid() -> sa.ColumnElement[bool]:

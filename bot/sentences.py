@@ -38,6 +38,12 @@ def without_markers(sentence: str) -> str:
     return _MARKER.sub("", sentence).strip()
 
 
+def with_marker(sentence: str, n: int) -> str:
+    """A sentence with its one citation before the full stop, which it gets where it has none."""
+    body = sentence.rstrip(".!?… ")
+    return f"{body} [{n}]{sentence[len(body) :].strip() or '.'}"
+
+
 def markers(sentence: str) -> list[int]:
     """The numbers of a sentence's citation markers."""
     return [int(number) for number in re.findall(r"\[(\d+)\]", sentence)]

@@ -78,7 +78,7 @@ class Telling:
                     yield sentence
                 if self._heard_enough():
                     break
-            if not self.shown and self.evidence.best:  # said before the model is hung up on, which takes its time
+            if not self.shown and self.evidence.best:  # before the connection is closed
                 sentence = self._quotation(*self.evidence.best)
                 if self._is_sure(sentence, quoted=True):
                     self.quoted = True
@@ -183,7 +183,7 @@ class Telling:
             self.dropped.append(said)
             return None
         citation = self._cite(support.passage, support.quote)
-        sentence = Sentence(_with_marker(sentences.without_markers(said), citation.n), (citation,))
+        sentence = Sentence(sentences.with_marker(sentences.without_markers(said), citation.n), (citation,))
         if any(sentence.text == other.text for other in self.shown):  # small models repeat themselves
             return None
         if not self._is_sure(sentence, quoted=False):
@@ -234,12 +234,6 @@ def _plain(message: BaseMessage) -> dict[str, str]:
     converted = convert_to_openai_messages(message)
     assert isinstance(converted, dict)  # one message in, one out
     return {"role": str(converted["role"]), "content": str(converted["content"])}
-
-
-def _with_marker(sentence: str, n: int) -> str:
-    """A sentence with its one citation before the full stop."""
-    body = sentence.rstrip(".!?… ")
-    return f"{body} [{n}]{sentence[len(body) :].strip() or '.'}"
 
 
 def _milliseconds(begin: float, end: float) -> float:

@@ -12,7 +12,7 @@ from bot.errors import FrontdeskError, LeaseLost, ModelUnavailable, SearchUnavai
 from bot.log import get_log
 from bot.records import Job
 
-NICE = 19
+NICE = 10
 
 # What it claims in addition, a function adds to the list, and ends it too.
 Work = Callable[[Desk, list[Job]], None]
