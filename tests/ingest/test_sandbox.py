@@ -37,6 +37,12 @@ def in_a_fork(act: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.fixture(autouse=True)
+def words_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test before this one had read."""
+    monkeypatch.setattr(sandbox, "_passed", {})
+
+
 @pytest.fixture
 def note(tmp_path: Path) -> Path:
     place = tmp_path / "note.txt"
@@ -88,10 +94,12 @@ def test_a_killed_reader_is_told_apart_and_the_nursery_lives_on(tmp_path: Path, 
     ended = threading.Event()
     killer = threading.Thread(target=lambda: kill_children_of(nursery, ended))
     killer.start()
-    with pytest.raises(ReaderKilled, match=r"'slow\.txt' could not be read") as caught:
-        sandbox.read(slow, patience=20)
-    ended.set()
-    killer.join()
+    try:
+        with pytest.raises(ReaderKilled, match=r"'slow\.txt' could not be read") as caught:
+            sandbox.read(slow, patience=20)
+    finally:
+        ended.set()
+        killer.join()
     assert not isinstance(caught.value, ReaderTooSlow)
     assert sandbox.read(note).blocks
     assert sandbox.words.pid == nursery

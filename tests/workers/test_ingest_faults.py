@@ -102,8 +102,7 @@ def test_a_crash_between_the_new_chunks_and_the_old_ones_never_shows_both(stack:
     assert found[-1] == {documents.active_version(stack.desk.database, "handbook.md")}
     assert [version for (version,), _ in itertools.groupby(found)] == sorted({version for (version,) in found})
     assert indexing(stack, "handbook.md") == Indexing("indexed", versions=edition + 1, attempts=1)
-    assert all(found == "gone" for _, _, found in documents.proofs(stack.desk.database, "handbook.md"))
-    assert len(documents.proofs(stack.desk.database, "handbook.md")) == edition
+    wait_until(lambda: proofs(stack, "handbook.md") == edition * ["gone"])
 
 
 def test_a_file_deleted_while_it_is_indexed_never_answers(stack: Stack) -> None:
@@ -119,8 +118,7 @@ def test_a_file_deleted_while_it_is_indexed_never_answers(stack: Stack) -> None:
         assert in_order(stack)
     assert seen and not any(seen)
     assert documents.active_version(stack.desk.database, "secret.md") is None
-    ((_, _, proof),) = documents.proofs(stack.desk.database, "secret.md")
-    assert proof == "gone"
+    wait_until(lambda: proofs(stack, "secret.md") == ["gone"])
 
 
 def test_a_bell_or_a_message_that_comes_five_times_has_one_effect(stack: Stack) -> None:
