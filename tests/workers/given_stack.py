@@ -112,6 +112,11 @@ def seen_versions(stack: Stack, path: str, question: str) -> set[int]:
     return {one.version_id for one in retrieve.search(stack.desk, question, 10) if one.document == path}
 
 
+def proofs(stack: Stack, path: str) -> list[str]:
+    """What the probes for the texts of a file's deleted versions found."""
+    return [found for _, _, found in documents.proofs(stack.desk.database, path)]
+
+
 def differs(stack: Stack) -> bool:
     """Whether folder, ledger, chunk table, lexical index and Chroma disagree, or cannot be compared yet."""
     try:

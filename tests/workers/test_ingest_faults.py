@@ -13,7 +13,7 @@ from bot import bell, db, documents, jobs
 from tests import full_stack
 from tests.full_stack import Stack, wait_until
 from tests.workers import given_stack
-from tests.workers.given_stack import Indexing, drop, find, in_order, indexing, manual, note, state
+from tests.workers.given_stack import Indexing, drop, find, in_order, indexing, manual, note, proofs, state
 
 pytestmark = pytest.mark.timeout(600)
 
