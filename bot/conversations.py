@@ -120,5 +120,6 @@ def _answer(stored: Mapping[str, Any]) -> Answer:
             "nearby": tuple(Nearby(**nearby) for nearby in stored.get("nearby", ())),
             "manner": Manner(**stored["manner"]) if stored.get("manner") else None,
             "messages": tuple(stored.get("messages", ())),
+            "keys": tuple(stored.get("keys", ())),
         }
     )

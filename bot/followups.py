@@ -23,6 +23,7 @@ from bot.errors import FrontdeskError
 from bot.log import get_log
 from bot.records import Turn
 from bot.revision import Kept, Revision, revision
+from bot.serving.weights import BASE_MODEL, CHAT_MODEL
 from bot.settings import Settings
 
 TURNS = 8
@@ -93,8 +94,8 @@ def in_context(asked: Sequence[Query], nearest: Sequence[float]) -> str:
 
 
 def is_large(settings: Settings) -> bool:
-    """Whether the chat model can be trusted to rewrite a question: any that was chosen instead of the small default."""
-    return bool(settings.model != Settings.model_fields["model"].default)
+    """Whether the chat model can be trusted to rewrite a question: any that was chosen instead of our small ones."""
+    return settings.model not in (CHAT_MODEL, BASE_MODEL)
 
 
 def condensed(desk: Desk, chat: BaseChatModel, question: str, history: Sequence[Turn]) -> str:

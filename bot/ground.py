@@ -51,6 +51,10 @@ _NO_SUBJECT = re.compile(
     r"(?:must|can|may|will|would|should|is|are|was|were|be|has|have|had|does|do|not|in|on|at|by|to|from|for|with)\b",
     re.I,
 )
+# So begins what an answer says of the part of a question that stays open. A new clause could claim something after all.
+UNSAID = "Our documents do not say"
+_ASKS_ONLY = frozenset(stems("whether"))
+_NEW_CLAUSE = re.compile(r"[;:()]|,(?!\s*n?or\b)|\b(?:but|although|though|while|whereas|however|yet)\b", re.I)
 MOST_PARTS = 3
 LEAST_PART = 3  # content words and figures
 _ASIDE = re.compile(r"\s*\([^()]*\)")
@@ -102,6 +106,21 @@ def unsupported(text: str, passages: Sequence[Passage], embeddings: Embeddings |
         if _Claim.of(sentences.without_markers(sentence), passages).claims_something
         and not support(sentence, passages, embeddings=embeddings)
     ]
+
+
+def leaves_open(sentence: str, question: str, company: str) -> bool:
+    """Whether a sentence only says that the documents do not answer a part of the question: "Our documents do not say"
+    and a clause in words of the question and the company's name, without a figure. It claims nothing and needs no
+    source."""
+    said = sentences.without_markers(sentence)
+    rest = set(stems(said.removeprefix(UNSAID))) - _ASKS_ONLY
+    return (
+        said.startswith(f"{UNSAID} ")
+        and bool(rest)
+        and rest <= set(stems(f"{question} {company}"))
+        and not facts.figures(said)
+        and not _NEW_CLAUSE.search(said)
+    )
 
 
 @dataclass(frozen=True)

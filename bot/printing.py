@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from bot import sentences
 from bot.records import Adapter, Answer, Feedback, Passage, Sentence
 from bot.serving.weights import Weights
 
@@ -37,8 +39,10 @@ def tell(sentence: str) -> None:
 
 
 def sentence(said: Sentence) -> None:
-    """One sentence of an answer, as soon as it is there."""
-    console.print(said.text, markup=False)
+    """One sentence of an answer, as soon as it is there; the words that answer are bold on a terminal."""
+    text = Text(said.text)
+    text.stylize("bold", *sentences.span(said.key, said.text))
+    console.print(text)
 
 
 def answer(given: Answer, as_json: bool) -> None:
@@ -196,6 +200,7 @@ def _citations(given: Answer) -> None:
 def _answer(given: Answer) -> dict[str, Any]:
     return {
         "answer": given.text,
+        "keys": given.keys,
         "abstained": given.abstained,
         "citations": [{name: getattr(citation, name) for name in CITED} for citation in given.citations],
         "answer_id": given.answer_id,

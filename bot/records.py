@@ -67,10 +67,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Sentence:
-    """An event of a consultation: one verified sentence, ready to be shown. Its markers `[n]` name its citations."""
+    """An event of a consultation: one verified sentence, ready to be shown. Its markers `[n]` name its citations, `key`
+    is the words of it that answer, to be set off."""
 
     text: str
     citations: tuple[Citation, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class Answer:
 
     `abstained` is true of everything that is no answer; `declined` of what was not for this desk. `nearby` are the
     documents that come closest to a question without an answer. `pin` is the approved answer that was given word for
-    word. `messages` is the prompt as it was sent (`{role, content}`), `said` what the model made of it.
+    word. `messages` is the prompt as it was sent (`{role, content}`), `said` what the model made of it. `keys` are the
+    words that answer, one entry a sentence, empty where it has none; no entry where no sentence has any.
     """
 
     answer_id: str
@@ -132,6 +135,7 @@ class Answer:
     pin: int | None = None
     messages: tuple[dict[str, str], ...] = ()
     said: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,13 @@ from collections.abc import Iterable, Iterator
 
 ABBREVIATIONS = frozenset("mr mrs ms dr prof st no nr vs etc e.g i.e approx incl max min tel p pp inc ltd co".split())
 # The end of a sentence: punctuation, closing quotes, citation markers; then space and something that begins a sentence.
-_END = re.compile(r"""[.!?…]['"”’)]*(?:\s?\[\d+\])*(?=\s+(?!\[\d)["“'‘(\[]?[A-Z0-9À-Þ])|\n+""")
+# What is emphasised (`**`) may end or begin there, too.
+_END = re.compile(
+    r"""[.!?…](?:\*\*|['"”’)])*(?:\s?\[\d+\](?:\*\*)?)*(?=\s+(?!\[\d)(?:\*\*)?["“'‘(\[]?(?:\*\*)?[A-Z0-9À-Þ])|\n+"""
+)
 _MARKER = re.compile(r"\s*\[\d+\]")
+_EMPHASIS = re.compile(r"\*{2,}")
+_FINAL = ".!?… "
 
 
 def split(text: str) -> list[str]:
@@ -40,8 +45,24 @@ def without_markers(sentence: str) -> str:
 
 def with_marker(sentence: str, n: int) -> str:
     """A sentence with its one citation before the full stop, which it gets where it has none."""
-    body = sentence.rstrip(".!?… ")
-    return f"{body} [{n}]{sentence[len(body) :].strip() or '.'}"
+    body = sentence.rstrip(_FINAL)
+    end = sentence[len(body) :].strip()
+    return f"{body} [{n}]{'.' if end in ('', '..') else end}"  # "p.m. [1]." has two full stops without its marker
+
+
+def emphasised(sentence: str) -> tuple[str, str]:
+    """A sentence without the marks `**`, and the words that stood between them, without citation markers and full stop.
+    There are none unless exactly one pair of marks sets some of the sentence's words off."""
+    parts = _EMPHASIS.split(sentence)
+    plain = "".join(parts)
+    key = without_markers(parts[1]).rstrip(_FINAL) if len(parts) == 3 else ""
+    return plain, key if len(key.split()) < len(without_markers(plain).split()) else ""
+
+
+def span(key: str, sentence: str) -> tuple[int, int]:
+    """Where a sentence's emphasised words first stand in it, from and to; (0, 0) where it has none."""
+    found = re.search(rf"(?<!\w){re.escape(key)}(?!\w)", sentence) if key else None
+    return found.span() if found else (0, 0)
 
 
 def markers(sentence: str) -> list[int]:
@@ -51,6 +72,6 @@ def markers(sentence: str) -> list[int]:
 
 def _is_abbreviation(before: str) -> bool:
     """Whether the full stop after this text belongs to "approx." or to an initial ("Dr. J. K. Oakes", not "Zone A")."""
-    *earlier, last = before.split()[-2:] or [""]
+    *earlier, last = before.replace("**", "").split()[-2:] or [""]
     initial = re.fullmatch(r"[A-Z]", last) and (not earlier or earlier[0].endswith("."))
     return bool(initial) or last.lower().lstrip("(\"'“‘") in ABBREVIATIONS

@@ -87,6 +87,7 @@ class Telling:
     def finished(self) -> Answer:
         """The answer as it was told."""
         now = time.perf_counter()
+        keys = tuple(sentence.key for sentence in self.shown)
         abstained = not self.shown
         declined = abstained and self.manner is not None and manners.declines(self.manner)
         upset = self.manner is not None and manners.wants_person(self.manner)
@@ -117,6 +118,7 @@ class Telling:
             pin=self.pin.pin_id if self.pin else None,
             messages=tuple(_plain(message) for message in self.messages),
             said=self.said,
+            keys=keys if any(keys) else (),
         )
 
     @property
@@ -168,22 +170,26 @@ class Telling:
         unsupported = not self.shown and len(self.dropped) >= MOST_DROPPED
         return unsupported or len(self.shown) == LONGEST_ANSWER_SENTENCES
 
-    def _verified(self, said: str) -> Sentence | None:
-        """The sentence, if a passage supports it, it is to the point, it is whole and it is new. To ask is not to
-        answer: small models like to repeat the question."""
+    def _verified(self, spoken: str) -> Sentence | None:
+        """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
+        is new, or if it leaves a part of the question open. To ask is not to answer: small models like to repeat the
+        question."""
+        said, key = sentences.emphasised(spoken)
         found = self.evidence
-        if sentences.without_markers(said).endswith("?"):
+        unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
+        if unfinished or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
+        if self._may_leave_open(said):
+            return self._show(Sentence(sentences.without_markers(said), ()))
         by_id = {passage.chunk_id: passage for passage in self.passages}
         whole = [by_id[excerpt.chunk_id] for excerpt in found.excerpts]
         support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
-        unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        if support is None or unfinished or not found.speaks_to_the_question(support.passage, support.quote):
+        if support is None or not found.speaks_to_the_question(support.passage, support.quote):
             self.dropped.append(said)
             return None
         citation = self._cite(support.passage, support.quote)
-        sentence = Sentence(sentences.with_marker(sentences.without_markers(said), citation.n), (citation,))
+        sentence = Sentence(sentences.with_marker(sentences.without_markers(said), citation.n), (citation,), key)
         if any(sentence.text == other.text for other in self.shown):  # small models repeat themselves
             return None
         if not self._is_sure(sentence, quoted=False):
@@ -191,9 +197,14 @@ class Telling:
             return None
         return self._show(sentence)
 
+    def _may_leave_open(self, said: str) -> bool:
+        """Whether a sentence says what the documents do not: once, and only beside something that they do say."""
+        answered = bool(self.shown) and all(sentence.citations for sentence in self.shown)
+        return answered and ground.leaves_open(said, self.question, self.desk.settings.company)
+
     def _is_sure(self, sentence: Sentence, *, quoted: bool) -> bool:
         """Whether the question looks answered, now that there is something to say."""
-        told = (*self.shown, sentence)
+        told = [one for one in (*self.shown, sentence) if one.citations]
         return confidence.after(self.evidence, told, self.dropped, quoted) >= self.threshold
 
     def _quotation(self, passage: Passage, quote: str) -> Sentence:

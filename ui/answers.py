@@ -48,7 +48,7 @@ def draw_answer(answer: Answer, standing: Mapping[int, Standing]) -> None:
     if answer.abstained:
         st.html(body(answer.text, "fd-text fd-abstained"))
         return
-    st.html(answer_body(answer.text))
+    st.html(answer_body(answer.text, answer.keys))
     if answer.pin is not None:
         st.caption(":material/verified: Checked and approved by our team")
     if answer.citations:

@@ -110,7 +110,7 @@ def draw_arriving(running: Consultation, contact: str) -> None:
     answers.draw_question(running.question)
     with answers.message("assistant"):
         text, status = st.empty(), st.container(key="status").empty()
-        sentences: list[str] = []
+        told: list[Sentence] = []
         saying = "Looking in our documents…"
         status.caption(f":material/progress_activity: {saying}")
         try:
@@ -118,9 +118,9 @@ def draw_arriving(running: Consultation, contact: str) -> None:
                 if isinstance(event, Found):
                     saying = "Reading what we found…"
                 elif isinstance(event, Sentence):
-                    sentences.append(event.text)
+                    told.append(event)
                     saying = "Writing…"
-                    text.html(answer_body(" ".join(sentences)))
+                    text.html(answer_body(" ".join(one.text for one in told), [one.key for one in told]))
                 status.caption(f":material/progress_activity: {saying}")
         except Exception as error:  # noqa: BLE001 - the customer gets a sentence and another try, the log the rest
             st.session_state["failed"] = (running.question, _excuse(error, contact))

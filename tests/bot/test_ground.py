@@ -71,6 +71,34 @@ def test_politeness_needs_no_source_but_a_new_fact_does() -> None:
 
 
 @pytest.mark.parametrize(
+    "sentence",
+    [
+        "Our documents do not say who founded Linden & Lark.",
+        "Our documents do not say whether it was founded in a town.",
+        "Our documents do not say in what town it was founded, or by whom [1].",
+    ],
+)
+def test_to_leave_a_part_of_the_question_open_claims_nothing(sentence: str) -> None:
+    assert ground.leaves_open(sentence, "In what town, when and by whom was it founded?", "Linden & Lark")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Our documents do not say.",
+        "Our documents say who founded it.",
+        "our documents do not say who founded it.",
+        "Our documents do not say who founded it in 1998.",
+        "Our documents do not say who founded the shop.",
+        "Our documents do not say when, but it was founded in a town.",
+        "Our documents do not say when, it was founded in a town.",
+    ],
+)
+def test_who_leaves_a_question_open_may_not_claim_anything_beside_it(sentence: str) -> None:
+    assert not ground.leaves_open(sentence, "In what town, when and by whom was it founded?", "Linden & Lark")
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("12 days", "twelve days"),

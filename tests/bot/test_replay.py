@@ -15,7 +15,7 @@ from bot.desk import Desk, open_desk
 from bot.errors import NotAllowed
 from bot.records import Answer, Chunk, Citation, Indexed, Passage, Sighting, Timings, Turn
 from bot.replay import Difference, Replay, heard_before, origins, replay
-from bot.settings import Settings
+from bot.settings import Settings, load_settings
 from ingest import scratch
 
 QUESTION = "How long may unused goods be returned?"
@@ -97,7 +97,7 @@ def test_what_an_answer_was_made_with_is_compared_with_what_is_used_now(library:
     ("changes", "sentence"),
     [
         ({"adapter": "style-v9"}, "cannot be made again with the adapter style-v9: There is no adapter 'style-v9'"),
-        ({"model": "larger"}, "the model 'larger' is not served; there is smollm2-135m-instruct"),
+        ({"model": "larger"}, "the model 'larger' is not served; there is " + load_settings().model),
         ({"messages": ()}, "kept without the prompt as it was sent"),
         ({"pin": 3, "said": "", "messages": ()}, "the approved answer 3, given word for word"),
         ({"declined": True, "abstained": True, "said": "", "messages": ()}, "declined as not for this desk"),

@@ -109,6 +109,7 @@ def outcome(number: str = "q1", **changes: Any) -> Outcome:
         "first_token_ms": 500.0,
         "first_sentence_ms": 900.0,
         "total_ms": 2_000.0,
+        "key_f1": None,
     }
     return Outcome(**{**right, **changes})
 

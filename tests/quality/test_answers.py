@@ -1,10 +1,12 @@
 """What is measured of answers, each measure where it must differ from the others."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
-from given_answers import asked, desk_of, indexed, said, silence
+from given_answers import asked, desk_of, indexed, outcome, said, silence
 
-from bot.quality import answers, consistency, overlap
+from bot.quality import answers, consistency, outcomes, overlap
 from bot.quality.answers import AnswerReport
 from bot.records import Answer, Question
 from ingest import sample
@@ -52,6 +54,30 @@ def test_a_sentence_counts_as_supported_only_where_its_citation_bears_it_out(eng
     )
     assert report.supported == 0.25
     assert report.intervals["supported"].of == 4
+
+
+def test_a_sentence_that_leaves_a_part_of_the_question_open_needs_no_citation(engine: sa.Engine) -> None:
+    text = "Anything unused may be returned within 45 days [1]. Our documents do not say who pays the postage."
+    answer = said(indexed(engine), text, question="How long do I have, and who pays the postage?")
+    report = measured(engine, (asked("How long?", "45 days"), answer))
+    assert (report.supported, report.intervals["supported"].of) == (1.0, 2)
+
+
+def test_the_words_that_answer_are_measured_where_they_are_set_off(engine: sa.Engine) -> None:
+    passage = indexed(engine)
+    question = asked("How long?", "45 days")
+    whole = said(passage, "Anything unused may be returned within 45 days [1].")
+    report = measured(
+        engine, (question, replace(whole, keys=("45 days",))), (question, whole), (question, silence(passage))
+    )
+    assert report.outcomes[0].span_f1 == 1 and report.outcomes[1].span_f1 == report.outcomes[1].f1 < 1
+    assert report.span_f1 == pytest.approx((1 + report.outcomes[1].f1) / 2, abs=0.001)
+
+
+def test_a_row_that_was_kept_without_emphasis_still_loads() -> None:
+    kept = outcomes.row(outcome(f1=0.8))
+    del kept["key_f1"]
+    assert outcomes.from_row(kept).span_f1 == 0.8
 
 
 def test_a_quotation_is_not_in_own_words_and_is_not_spell_checked(engine: sa.Engine) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -40,7 +41,8 @@ class FakeModel:
         if self.error:
             raise self.error
         told = answer(self.passage, f"About “{question}”: 45 days [1].", f"a{len(self.asked)}")
-        yield Sentence(told.text, told.citations)
+        told = replace(told, keys=("45 days",))
+        yield Sentence(told.text, told.citations, "45 days")
         assert self.may_finish.wait(10)
         conversations.keep(desk.database, told, conversation_id)
         yield told
@@ -69,7 +71,7 @@ def test_a_question_is_answered_with_its_source(model: FakeModel, customer_page:
     customer_page.run()
     customer_page.chat_input(key="question").set_value("How long?").run()
     assert not customer_page.exception and not customer_page.error
-    assert "About “How long?”: 45 days" in shown(customer_page)
+    assert "About “How long?”: <strong>45 days</strong>" in shown(customer_page)
     assert customer_page.expander[0].label == r"\[1\] Returns · Refunds · page 2"
     assert "<mark>Anything unused may be returned within 45 days.</mark>" in shown(customer_page)
     assert r"style\-v1 · 3\.2 s" in [caption.value for caption in customer_page.caption]
@@ -118,6 +120,11 @@ def test_the_next_question_brings_its_history(model: FakeModel, customer_page: A
 def test_the_conversation_is_there_again_after_a_reload(engine: sa.Engine, customer_page: AppTest) -> None:
     told(engine, answer(index(engine), "Forty-five days it is [1]."))
     assert "Forty-five days it is" in shown(customer_page.run())
+
+
+def test_the_words_that_answer_are_bold_again_after_a_reload(engine: sa.Engine, customer_page: AppTest) -> None:
+    told(engine, replace(answer(index(engine), "You have 45 <days [1]."), keys=("45 <days",)))
+    assert "You have <strong>45 &lt;days</strong>" in shown(customer_page.run())
 
 
 def test_a_new_conversation_begins_empty(engine: sa.Engine, customer_page: AppTest) -> None:

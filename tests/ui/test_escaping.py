@@ -36,6 +36,18 @@ def test_bodies_are_escaped_and_markers_stay_visible() -> None:
     assert '<span class="fd-marker">[1]</span>' in answer_body("45 days [1].")
 
 
+def test_the_words_that_answer_are_bold_in_their_own_sentence_and_escaped() -> None:
+    drawn = answer_body("France is large [1]. Lille & Lens are in France [2].", ["", "France"])
+    assert drawn.count("<strong>") == 1 and "in <strong>France</strong> <span" in drawn
+    assert "<strong>&lt;i&gt;x</strong> &amp; y" in answer_body("Say <i>x & y.", ["<i>x"])
+    assert "A &amp; <strong>amp</strong>." in answer_body("A & amp.", ["amp"])
+
+
+def test_emphasis_that_does_not_fit_the_sentences_is_left_out() -> None:
+    assert answer_body("You have 45 days [1].", ["45 days", "x"]) == answer_body("You have 45 days [1].")
+    assert answer_body("You have 45 days [1].", ["90 days"]) == answer_body("You have 45 days [1].")
+
+
 def test_quotes_are_marked_even_where_they_overlap_or_hold_markup() -> None:
     drawn = highlighted("a <b> c d", ["<b> c", "c d", "nowhere"])
     assert drawn == '<div class="fd-text fd-passage">a <mark>&lt;b&gt; c</mark><mark> d</mark></div>'

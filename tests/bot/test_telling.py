@@ -1,0 +1,141 @@
+"""What of the model's words is shown, and how. The model's voice is written by hand; what it read is given."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from langchain_core.embeddings import Embeddings
+
+from bot import conversations, db, printing, prompts
+from bot.desk import Desk
+from bot.evidence import Evidence, asked
+from bot.knowledge import Collections
+from bot.pins import Pin
+from bot.records import Answer, Citation, Passage, Sentence
+from bot.settings import load_settings
+from bot.telling import Telling
+
+QUESTION = "In what country is Normandy, and who rules it?"
+PLACE, CAPITAL = "Normandy is a region in France.", "Its seat is Rouen."
+PASSAGE = Passage("c1", 1, "normandy.md", "Normandy", "", None, f"{PLACE} {CAPITAL}", 1.0)
+OPEN = "Our documents do not say who rules Normandy."
+
+
+class OneDirection(Embeddings):
+    """Embeddings in which no two texts are nearer than others, so that only words decide."""
+
+    def embed_query(self, text: str) -> list[float]:
+        axis = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 512
+        return [float(place == axis) for place in range(512)]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+
+@pytest.fixture
+def desk(engine: sa.Engine) -> Desk:
+    return Desk(load_settings(), engine, Collections("http://127.0.0.1:1", lambda _: OneDirection()))
+
+
+@pytest.fixture
+def telling(desk: Desk) -> Telling:
+    return Telling(
+        desk,
+        QUESTION,
+        None,
+        prompts.load("answer"),
+        threshold=0.0,
+        passages=(PASSAGE,),
+        evidence=Evidence(
+            score=0.9,
+            features={},
+            excerpts=(PASSAGE,),
+            best=(PASSAGE, PLACE),
+            sentences={("c1", PLACE): 1.4, ("c1", CAPITAL): 1.4},
+            question=asked.read(QUESTION, {}, 100),
+        ),
+    )
+
+
+@pytest.fixture
+def told(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """The answer that is made of what a model says."""
+
+    def tell(*said: str) -> Answer:
+        monkeypatch.setattr("bot.telling.words", lambda *_: iter(" ".join(said)))
+        shown = list(telling.speak(QUESTION))
+        assert shown == telling.shown
+        return telling.finished()
+
+    return tell
+
+
+def test_the_words_that_answer_are_told_beside_a_plain_sentence(told: Callable[..., Answer]) -> None:
+    answer = told("Normandy is a region in **France** [1].", CAPITAL)
+    assert answer.text == "Normandy is a region in France [1]. Its seat is Rouen [2]."
+    assert answer.keys == ("France", "")
+    assert answer.said.startswith("Normandy is a region in **France** [1].")
+
+
+def test_marks_of_emphasis_are_never_shown_or_kept(told: Callable[..., Answer]) -> None:
+    answer = told("**Socks** are free.", "**Normandy** is a region in **France**.", "**Its seat is Rouen.**")
+    assert answer.text == "Normandy is a region in France [1]. Its seat is Rouen [2]."
+    assert answer.keys == () and answer.dropped == ("Socks are free.",)
+
+
+def test_emphasis_is_kept_with_the_answer_and_one_without_it_still_loads(
+    told: Callable[..., Answer], engine: sa.Engine
+) -> None:
+    answer = told("Normandy is a region in **France.**", "The End.")
+    conversations.keep(engine, answer, None)
+    assert conversations.answer(engine, answer.answer_id) == answer
+    assert answer.keys == ("France",)
+    with db.writing(engine) as connection:
+        connection.execute(sa.update(db.answers).values(answer=sa.func.json_remove(db.answers.c.answer, "$.keys")))
+    assert conversations.answer(engine, answer.answer_id).keys == ()
+
+
+def test_nothing_is_emphasised_in_a_quotation_or_an_abstention(told: Callable[..., Answer], telling: Telling) -> None:
+    silence = telling.finished()
+    assert silence.abstained and silence.keys == ()
+    quotation = told("**Socks** are free.", "**Shoes** are free.")
+    assert quotation.quoted and quotation.keys == ()
+
+
+def test_nothing_is_emphasised_in_an_approved_answer(telling: Telling) -> None:
+    citation = Citation(1, "normandy.md", "Normandy", None, "", PLACE, "c1", 1)
+    text = "Normandy is a region in France [1]."
+    pin = Pin(1, QUESTION, "", text, (citation,), (PASSAGE,), "Ada", datetime.now(UTC), None, "")
+    assert list(telling.recite(pin)) == [Sentence(text, (citation,))]
+    assert telling.finished().keys == ()
+
+
+def test_beside_an_answer_the_open_part_of_the_question_is_named_once(told: Callable[..., Answer]) -> None:
+    answer = told("Normandy is a region in **France** [1].", OPEN, OPEN, CAPITAL)
+    assert answer.text == f"Normandy is a region in France [1]. {OPEN} Its seat is Rouen [2]."
+    assert answer.keys == ("France", "", "") and len(answer.citations) == 2
+
+
+@pytest.mark.parametrize("said", ["Our documents do not say who rules France.", OPEN.rstrip(".")])
+def test_what_leaves_another_question_open_or_breaks_off_is_dropped(said: str, told: Callable[..., Answer]) -> None:
+    answer = told(PLACE, said)
+    assert answer.text == "Normandy is a region in France [1]." and answer.dropped == (said,)
+
+
+def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
+    answer = told(OPEN)
+    assert answer.quoted and answer.dropped == (OPEN,)
+
+
+def test_the_command_prints_plain_sentences_and_the_words_that_answer_as_json(
+    told: Callable[..., Answer], telling: Telling, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = told("Normandy is a region in **France** [1].")
+    printing.sentence(telling.shown[0])
+    assert capsys.readouterr().out == "Normandy is a region in France [1].\n"
+    printing.answer(answer, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["answer"], printed["keys"]) == ("Normandy is a region in France [1].", ["France"])

@@ -1,0 +1,194 @@
+"""`python -m workers.style.consultant` makes the adapter that ships: builds what it learns from, trains, examines, and
+writes `bot/models/consultant/`.
+
+It needs the search and the embeddings of a running Frontdesk (`frontdesk up`), since it learns from the prompts that
+the consult chain builds. Without public sets (`--data`) it learns from its own fictional companies alone. LOG.md has
+the recipes that were tried.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from peft import get_peft_model_state_dict
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bot.desk import Desk, open_desk
+from bot.records import Turn
+from bot.serving import weights
+from bot.settings import Settings
+from ingest import sample
+from ingest.readers.reading import Block, BlockKind, Reading
+from ingest.tables import show, tell
+from workers.style import train
+from workers.style.batches import batches, example, held_out_loss
+from workers.style.consultant import card, companies, examining, exercises, public
+from workers.style.consultant.companies import Company, Page
+from workers.style.consultant.exercises import Exercise, Material
+from workers.style.course import Course
+from workers.style.lessons import Lesson
+from workers.style.recipe import Recipe
+
+COMPANIES, HELD_OUT_COMPANIES = 140, 6
+EXAMINED = 60  # held-out questions of each source
+SHOWN = 5  # answers of each source that are kept to be read
+TASKS, TEXTS = 100, 40
+SEED = 20261121
+RECIPE = Recipe(rank=16, alpha=32, epochs=1, learning_rate=6e-4, rows_per_batch=8, warmup_share=0.05, seed=SEED)
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(help="The folder of public sets, each {docs,qa}.jsonl.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the adapter goes.")] = weights.CONSULTANT,
+    work: Annotated[Path, typer.Option(help="Where the lessons are kept between tries.")] = Path("data/consultant"),
+    recipe: Annotated[str, typer.Option(help="Changes to the recipe, as JSON.")] = "{}",
+    share: Annotated[float, typer.Option(help="Learn from this share of the lessons only, to try a recipe.")] = 1.0,
+    without: Annotated[str, typer.Option(help="Sources to leave out, separated by commas.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Examine less, and write nothing but the figures.")] = False,
+) -> None:
+    """Make the consultant adapter."""
+    chosen = Recipe(**({**asdict(RECIPE), **json.loads(recipe)}))
+    learnt, held_out = _lessons(data, work, chosen.seed)
+    order = random.Random(chosen.seed)
+    lessons = [
+        lesson
+        for source, several in learnt.items()
+        if source not in without.split(",")
+        for lesson in order.sample(several, round(share * len(several)))
+    ]
+
+    torch.manual_seed(chosen.seed)
+    folder = weights.locate(weights.BASE_MODEL, Settings())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = torch.bfloat16 if device == "cuda" else torch.float32
+    base: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
+    base.to(device)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    some = {
+        source: order.sample(lessons, min(EXAMINED // 2 if quick else EXAMINED, len(lessons)))
+        for source, lessons in held_out.items()
+    }
+    before = {} if quick else _examined(base, tokenizer, some, data)
+
+    student = train.with_adapter(base, chosen, weights.BASE_MODEL)
+    to_learn = batches([example(tokenizer, one) for one in lessons], chosen.rows_per_batch, device)
+    examined = batches([example(tokenizer, one) for several in some.values() for one in several], 8, device)
+    course = Course(student, chosen, to_learn, examined, _told)
+    course.run(held_out_loss(base, examined))
+    after = _examined(student, tokenizer, some, None if quick else data)
+
+    made = {
+        "base": weights.BASE_MODEL,
+        **asdict(chosen),
+        "lessons": {source: len(several) for source, several in learnt.items()},
+        "learned": len(lessons),
+        "held_out_companies": HELD_OUT_COMPANIES,
+        "device": device,
+        "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
+        "tokens": course.tokens,
+        "seconds": round(course.seconds),
+        "before": before,
+        "after": after,
+    }
+    show(True, made, [])
+    if not quick:
+        _write(student, made, out)
+
+
+def _lessons(data: Path | None, work: Path, seed: int) -> tuple[dict[str, list[Lesson]], dict[str, list[Lesson]]]:
+    """What to learn from, and what to examine on, by source; each built once."""
+    desk = open_desk()
+    learnt, held_out = {}, {}
+    work.mkdir(parents=True, exist_ok=True)
+    for source, material, kept in _sources(data, seed):
+        learnt[source] = _built(desk, material, work / f"{source}.json")
+        held_out[source] = _built(desk, kept, work / f"{source}-held-out.json")
+        tell(f"{source}: {len(learnt[source])} lessons, {len(held_out[source])} to examine on")
+    return learnt, held_out
+
+
+def _built(desk: Desk, material: Material, place: Path) -> list[Lesson]:
+    if not place.exists():
+        asked = [question.text for question in sample.questions()]
+        made = exercises.lessons(desk, exercises.apart(material, asked), tell)
+        place.write_text(json.dumps([asdict(one) for one in made]), encoding="utf-8")
+    return [Lesson(tuple(one["messages"]), one["answer"]) for one in json.loads(place.read_text(encoding="utf-8"))]
+
+
+def _sources(data: Path | None, seed: int) -> Iterator[tuple[str, Material, Material]]:
+    """Every source's name, what to learn from it, and what is held out."""
+    ours = companies.companies(seed, COMPANIES + HELD_OUT_COMPANIES)
+    yield "companies", material(ours[HELD_OUT_COMPANIES:]), material(ours[:HELD_OUT_COMPANIES])
+    if data:
+        yield from public.material(data, seed)
+
+
+def material(ours: Sequence[Company]) -> Material:
+    """Fictional companies' documents, each company's in a folder of its own, and what is asked of them."""
+    readings: list[tuple[str, Reading]] = []
+    asked: list[Exercise] = []
+    for number, company in enumerate(ours):
+        folder = f"company-{number}"
+        for document, pages in groupby(sorted(company.pages, key=_place), key=_place):
+            several = list(pages)
+            blocks = [block for page in several for block in _blocks(page)]
+            readings.append((f"{folder}/{document}", Reading(several[0].title, tuple(blocks))))
+        for one in company.asks:
+            turns = tuple(Turn(("user", "assistant")[n % 2], text) for n, text in enumerate(one.history))
+            place = f"{folder}/{company.pages[one.page].document}"
+            asked.append(Exercise(one.question, one.answer, place, folder, "companies", turns))
+    return Material(readings, asked)
+
+
+def _place(page: Page) -> str:
+    return page.document
+
+
+def _blocks(page: Page) -> list[Block]:
+    kind: BlockKind = "row" if "\n" in page.text else "text"
+    return [Block("heading", page.heading, 2), *(Block(kind, line) for line in page.text.splitlines())]
+
+
+def _examined(model: Any, tokenizer: Any, held_out: dict[str, list[Lesson]], data: Path | None) -> dict[str, Any]:
+    """The figures of a model on what was held out and, where the public sets are, on what it should not lose."""
+    found: dict[str, Any] = {}
+    for source, lessons in held_out.items():
+        tell(f"examining on {source}")
+        figures, said = examining.examine(model, tokenizer, lessons)
+        found[source] = {**asdict(figures), "says": said[:SHOWN]}
+    if data and (tasks := data / "ifeval" / "prompts.jsonl").is_file():
+        rows = [json.loads(line) for line in tasks.read_text(encoding="utf-8").splitlines()]
+        tell("giving instructions")
+        count, share = examining.followed(model, tokenizer, rows[:TASKS])
+        found["instructions"] = {"tasks": count, "followed": share}
+    if data and (docs := data / "squad2" / "docs.jsonl").is_file():
+        texts = [json.loads(line)["text"] for line in docs.read_text(encoding="utf-8").splitlines()]
+        tell("reading plain English")
+        found["perplexity"] = examining.perplexity(model, tokenizer, random.Random(0).sample(texts, TEXTS))
+    return found
+
+
+def _told(progress: dict[str, Any]) -> None:
+    tell(f"step {progress['step']} of {progress['steps']}, loss {progress['loss']:.3f}")
+
+
+def _write(student: Any, made: dict[str, Any], out: Path) -> None:
+    """The adapter in bfloat16, how it was made, and its card."""
+    out.mkdir(parents=True, exist_ok=True)
+    student.peft_config["default"].save_pretrained(out)
+    tensors = {key: value.bfloat16().contiguous() for key, value in get_peft_model_state_dict(student).items()}
+    save_file(tensors, out / "adapter_model.safetensors")
+    (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
+    (out / "README.md").write_text(card.written(made), encoding="utf-8")
+    tell(f"written to {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,93 @@
+"""Questions with their answers, made into lessons: the prompt that the consult chain sends for them, and the answer
+with the numbers of the excerpts that bear it out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from langchain_core.messages import convert_to_openai_messages
+
+from bot import consult, evidence, ground, prompts, retrieve, sentences
+from bot.desk import Desk
+from bot.lexical import stems
+from bot.records import Passage, Turn
+from ingest import scratch
+from ingest.readers.reading import Reading
+from workers.style.lessons import Lesson
+
+Tell = Callable[[str], None]
+
+MOST_ALIKE = 0.7  # of the words of two questions together that both have
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A question to the documents of a folder, the document that answers it, and the answer: full sentences without
+    citations, the words that answer between `**`."""
+
+    question: str
+    answer: str
+    document: str
+    folder: str
+    source: str
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True)
+class Material:
+    """Exercises and the documents, as (name, reading), that they are about."""
+
+    readings: Sequence[tuple[str, Reading]] = field(repr=False)
+    exercises: Sequence[Exercise] = field(repr=False)
+
+
+def apart(material: Material, others: Sequence[str]) -> Material:
+    """The material without the exercises whose question has nearly the same words as one of the others."""
+    known = [set(stems(question)) for question in others]
+    kept = [
+        one
+        for one in material.exercises
+        for words in [set(stems(one.question))]
+        if not any(len(words & other) > MOST_ALIKE * len(words | other) for other in known)
+    ]
+    return replace(material, exercises=kept)
+
+
+def lessons(desk: Desk, material: Material, tell: Tell) -> list[Lesson]:
+    """The exercises whose answers the search brings up, as lessons."""
+    made: list[Lesson | None] = []
+    with scratch.library(desk, material.readings, tell) as library:
+        for number, one in enumerate(material.exercises, start=1):
+            made.append(_lesson(library, one))
+            tell(f"asked {number} of {len(material.exercises)}")
+    return [one for one in made if one]
+
+
+def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
+    """None where the excerpts that the chain would show do not bear the answer out."""
+    retriever = retrieve.PassageRetriever(
+        desk=desk, k=desk.settings.passages, history=one.history, collection=one.folder
+    )
+    passages = [document.metadata["passage"] for document in retriever.invoke(one.question)]
+    queries = retrieve.standalone(one.question, one.history, desk, one.folder)
+    excerpts = evidence.weigh(desk, queries, passages).excerpts
+    answer = _cited(one, excerpts)
+    messages = convert_to_openai_messages(consult.messages(desk, prompts.load("answer"), queries[-1], excerpts))
+    assert isinstance(messages, list)
+    plain = tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages)
+    return Lesson(plain, answer) if answer else None
+
+
+def _cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
+    """The answer with its numbers; nothing where a sentence of it does not stand in an excerpt of its document."""
+    own = [excerpt for excerpt in excerpts if excerpt.document == one.document]
+    answer: list[str] = []
+    for sentence in sentences.split(one.answer):
+        plain = sentence.replace("**", "")
+        if answer and plain.startswith(ground.UNSAID):
+            answer.append(plain)
+            continue
+        support = ground.support(plain, own)
+        if support is None:
+            return ""
+        answer.append(sentences.with_marker(sentence, excerpts.index(support.passage) + 1))
+    return " ".join(answer)
