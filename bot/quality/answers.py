@@ -24,7 +24,8 @@ class AnswerReport:
     `answered_unanswerable` over the others; the abstention's precision, recall (the share of unanswerable questions
     that were abstained on) and F1 are over all. `citation_precision` (the right document is cited),
     `passage_precision` (a cited passage contains the answer), `f1_answered`, `span_recall` and `span_f1` are over the
-    answerable questions that were answered. `supported` is over the shown sentences, `own_words` is the share of given
+    answerable questions that were answered. `supported` is over the shown sentences,
+    `verified` is the share of the model's sentences that was shown, `own_words` is the share of given
     answers that are not quotations, `words` is their mean length.
     Times are medians over the given answers.
     """
@@ -42,6 +43,7 @@ class AnswerReport:
     passage_precision: float
     span_recall: float
     span_f1: float
+    verified: float
     supported: float
     own_words: float
     words: float
@@ -97,6 +99,7 @@ def report(
         passage_precision=found["passage_precision"].value,
         span_recall=found["span_recall"].value,
         span_f1=found["span_f1"].value,
+        verified=found["verified"].value,
         supported=found["supported"].value,
         own_words=found["own_words"].value,
         words=found["words"].value,

@@ -96,6 +96,11 @@ MEASURES: dict[str, Measure] = {
         "Of the sentences shown",
         lambda one: (float(one.supported), float(one.sentences)),
     ),
+    "verified": Measure(
+        "The model's sentences that passed",
+        "Of those that it said, the share that was shown",
+        lambda one: (float(one.own_sentences), float(one.own_sentences + len(one.dropped))),
+    ),
     "own_words": Measure("In own words", "Of all answers given", _mean(lambda one: not one.quoted, _answered), ""),
     "words": Measure("Words in an answer", "The mean", _mean(lambda one: one.words, _answered), ""),
 }

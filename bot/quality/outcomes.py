@@ -69,6 +69,11 @@ class Outcome:
         return not self.abstained
 
     @property
+    def own_sentences(self) -> int:
+        """How many of the shown sentences the model said itself."""
+        return 0 if self.quoted else self.sentences
+
+    @property
     def cites_a_wanted_document(self) -> bool:
         """Whether one of the citations is of a document that answers the question."""
         return bool(set(self.cited) & set(self.wanted))

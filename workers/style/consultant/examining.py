@@ -36,13 +36,14 @@ class Examination:
 def examine(model: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> tuple[Examination, list[str]]:
     """Answer every lesson's question and compare with the lesson's answer."""
     said = generate(model, tokenizer, [one.messages for one in lessons], MOST_ANSWER_TOKENS)
-    found = [_judged(one, answer) for one, answer in zip(lessons, said, strict=True)]
+    found = [judged(one, answer) for one, answer in zip(lessons, said, strict=True)]
     columns = [statistics.fmean(column) for column in zip(*found, strict=True)]
     return Examination(len(lessons), *(round(value, 3) for value in columns)), said
 
 
-def _judged(lesson: Lesson, said: str) -> tuple[float, float, float, float, float]:
-    wanted, key = sentences.split(lesson.answer)[0], sentences.emphasised(said)[1]
+def judged(lesson: Lesson, said: str) -> tuple[float, float, float, float, float]:
+    wanted = sentences.split(lesson.answer)[0]
+    key = " ".join(filter(None, (sentences.emphasised(one)[1] for one in sentences.split(said))))
     right = [sentences.emphasised(wanted)[1] or sentences.emphasised(wanted)[0]]
     plain = said.replace("**", "")
     shown = sentences.split(plain)

@@ -70,14 +70,14 @@ def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
     passages = [document.metadata["passage"] for document in retriever.invoke(one.question)]
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
     excerpts = evidence.weigh(desk, queries, passages).excerpts
-    answer = _cited(one, excerpts)
+    answer = cited(one, excerpts)
     messages = convert_to_openai_messages(consult.messages(desk, prompts.load("answer"), queries[-1], excerpts))
     assert isinstance(messages, list)
     plain = tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages)
     return Lesson(plain, answer) if answer else None
 
 
-def _cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
+def cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
     """The answer with its numbers; nothing where a sentence of it does not stand in an excerpt of its document."""
     own = [excerpt for excerpt in excerpts if excerpt.document == one.document]
     answer: list[str] = []

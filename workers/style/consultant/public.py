@@ -43,11 +43,21 @@ def material(data: Path, seed: int) -> Iterator[tuple[str, Material, Material]]:
             yield (one.name, *_parted(one, folder, seed))
 
 
+def held_out(name: str, places: Sequence[str], seed: int) -> set[str]:
+    """The documents of a set that are held out."""
+    whole = next(one.whole for one in SETS if one.name == name)
+    kept = _kept({whole(place) for place in places}, seed)
+    return {place for place in places if whole(place) in kept}
+
+
+def _kept(wholes: set[str], seed: int) -> set[str]:
+    return set(random.Random(seed).sample(sorted(wholes), len(wholes) // HELD_OUT))
+
+
 def _parted(one: _Set, folder: Path, seed: int) -> tuple[Material, Material]:
     texts = {name: (title, text) for name, title, text in files.load_texts(folder / "docs.jsonl")}
     asked = [question for question in files.load_questions(folder / "qa.jsonl") if question.answerable]
-    wholes = sorted({one.whole(name) for name in texts})
-    held = set(random.Random(seed).sample(wholes, len(wholes) // HELD_OUT))
+    held = _kept({one.whole(name) for name in texts}, seed)
     return tuple(  # type: ignore[return-value]
         _material(one, {name: text for name, text in texts.items() if (one.whole(name) in held) is kept}, asked, seed)
         for kept in (False, True)

@@ -1,0 +1,88 @@
+"""`python -m workers.style.consultant.beside --data DIR` asks the base model and the consultant in turn: the same
+questions, the same search, the same checks.
+
+The model server has to run the base model (`FRONTDESK_MODEL=smollm2-135m-instruct`), to which the consultant is loaded
+as an adapter: one server, so that nothing but the adapter differs.
+"""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import consult, model
+from bot.desk import Desk, open_desk
+from bot.errors import SettingsError
+from bot.quality import answers, comparison, report
+from bot.quality.runs import Run
+from bot.records import Adapter, Answer
+from bot.serving import weights
+from ingest import scratch, sets
+from ingest.sets import QuestionSet
+from ingest.tables import tell
+from workers.style.consultant import public
+
+SETS = ("squad2", "emanual", "sample")
+MANUAL = "galaxy_s10/"  # emanual has five devices' manuals, and asks about this one
+TITLES = ("base", "base and consultant")
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The folder of public sets, each {docs,qa}.jsonl.")],
+    adapter: Annotated[Path, typer.Option(help="The adapter's folder.")] = weights.CONSULTANT,
+    limit: Annotated[int, typer.Option(help="At most so many questions of a set.")] = 100,
+    only: Annotated[str, typer.Option(help="Sets, separated by commas.")] = ",".join(SETS),
+    seed: Annotated[int, typer.Option(help="Draws the questions, and what training holds out.")] = 20261121,
+) -> None:
+    """Print both reports of each set side by side, in Markdown."""
+    desk = open_desk()
+    if desk.settings.model != weights.BASE_MODEL:
+        raise SettingsError(f"Start Frontdesk with FRONTDESK_MODEL={weights.BASE_MODEL}, the model without adapter.")
+    now = datetime.now(UTC)
+    # the name holds the time, since a server keeps what it has loaded under a name
+    name = f"consultant-{now:%H%M%S}"
+    voice = Adapter(name, "candidate", str(adapter.resolve()), None, weights.BASE_MODEL, {}, {}, now, None)
+    for kind in only.split(","):
+        given = _answers(desk, _chosen(kind, data, limit, seed), voice)
+        print(f"\n<!-- {kind} -->\n{report.comparison_markdown(given)}", flush=True)
+    model.drop_adapter(desk.settings, voice.name)
+
+
+def _chosen(name: str, data: Path, limit: int, seed: int) -> QuestionSet:
+    """The documents that were kept out of the training, and questions about them."""
+    if name == "sample":
+        whole = sets.load(None, None)
+        return whole.asking(random.Random(seed).sample(list(whole.questions), min(limit, len(whole.questions))))
+    whole = sets.load(data / name / "docs.jsonl", data / name / "qa.jsonl")
+    places = [place for place, _ in whole.readings]
+    kept = {place for place in places if place.startswith(MANUAL)}
+    if name != "emanual":
+        kept = public.held_out(name, places, seed)
+    asked = [one for one in whole.questions if set(one.documents) & kept]
+    chosen = random.Random(seed).sample(asked, min(limit, len(asked)))
+    readings = [(place, reading) for place, reading in whole.readings if place in kept]
+    return replace(whole, readings=readings, questions=chosen)
+
+
+def _answers(desk: Desk, asked: QuestionSet, voice: Adapter) -> comparison.Comparison:
+    given: dict[str, list[Answer]] = {"": [], voice.name: []}
+    with scratch.library(desk, asked.readings, tell) as library:
+        scratch.introduce(library, [voice])
+        for number, question in enumerate(asked.questions, start=1):
+            tell(f"asking {number} of {len(asked.questions)}")
+            for name, said in given.items():
+                said.append(consult.ask(library, question.text, question.history, name))
+        reports = [answers.kept(answers.report(library, asked.questions, said)) for said in given.values()]
+    now = datetime.now(UTC)
+    runs = [
+        Run(number, "answers", title, {**asked.pins(), "adapter": name}, found, now)
+        for number, (title, name, found) in enumerate(zip(TITLES, given, reports, strict=True), start=1)
+    ]
+    return comparison.compare(*runs)
+
+
+if __name__ == "__main__":
+    typer.run(main)
