@@ -138,15 +138,20 @@ def search(
 
     `collection` limits the search to a folder of the inbox.
     """
-    folder = f"{collection.strip('/')}/" if collection else ""
     with db.reading(engine) as connection:
-        on_sqlite = connection.dialect.name == "sqlite"
-        match = _match(query, form, on_sqlite)
-        if not match:
-            return []
-        statement = sa.text(SQLITE_SEARCH if on_sqlite else POSTGRESQL_SEARCH)
-        found = connection.execute(statement, {"words": match, "folder": folder, "length": len(folder), "k": k})
-        return [(row.chunk_id, row.score) for row in found]
+        return hits(connection, query, k, collection, form)
+
+
+def hits(connection: sa.Connection, query: str, k: int, collection: str, form: Form) -> list[tuple[str, float]]:
+    """`search` in a transaction that is open already: each new one may wait for a writer's commit."""
+    folder = f"{collection.strip('/')}/" if collection else ""
+    on_sqlite = connection.dialect.name == "sqlite"
+    match = _match(query, form, on_sqlite)
+    if not match:
+        return []
+    statement = sa.text(SQLITE_SEARCH if on_sqlite else POSTGRESQL_SEARCH)
+    found = connection.execute(statement, {"words": match, "folder": folder, "length": len(folder), "k": k})
+    return [(row.chunk_id, row.score) for row in found]
 
 
 def _match(query: str, form: Form, on_sqlite: bool) -> str:
@@ -184,26 +189,29 @@ def frequencies(engine: sa.Engine, terms: Sequence[str], *, in_places: bool = Fa
     """In how many chunks each term stands, and how many chunks there are; with `in_places`, only titles and headings
     count."""
     with db.reading(engine) as connection:
-        total = connection.execute(sa.select(sa.func.count()).select_from(db.chunks)).scalar_one()
-        if connection.dialect.name == "sqlite":
-            form = 'heading : "{}"' if in_places else '"{}"'
-            count = sa.text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word")
-        else:
-            form = "{}:A" if in_places else "{}"
-            count = sa.text("SELECT count(*) FROM chunks WHERE words @@ to_tsquery('english', :word)")
-        found = {term: connection.execute(count, {"word": form.format(term)}).scalar_one() for term in terms}
-    return found, total
+        return _frequencies(connection, terms, in_places)
 
 
-def coverage(engine: sa.Engine, query: str, chunk_id: str) -> float:
+def _frequencies(connection: sa.Connection, terms: Sequence[str], in_places: bool) -> tuple[dict[str, int], int]:
+    total = connection.execute(sa.select(sa.func.count()).select_from(db.chunks)).scalar_one()
+    if connection.dialect.name == "sqlite":
+        form = 'heading : "{}"' if in_places else '"{}"'
+        count = sa.text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word")
+    else:
+        form = "{}:A" if in_places else "{}"
+        count = sa.text("SELECT count(*) FROM chunks WHERE words @@ to_tsquery('english', :word)")
+    return {term: connection.execute(count, {"word": form.format(term)}).scalar_one() for term in terms}, total
+
+
+def coverage(connection: sa.Connection, query: str, chunk_id: str) -> float:
     """How much of what a query says stands in a chunk, 0..1: its content words, the rarer the weightier."""
     terms = list(dict.fromkeys(content_words(query) or words(query)))
     chosen = sa.select(db.chunks.c.title, db.chunks.c.heading, db.chunks.c.text).where(db.chunks.c.chunk_id == chunk_id)
-    chunk = db.one(engine, chosen)
+    chunk = connection.execute(chosen).first()
     if chunk is None or not terms:
         return 0.0
     there = set(stems(" ".join(chunk))) if content_words(query) else set(map(stem, words(" ".join(chunk))))
-    found, total = frequencies(engine, terms)
+    found, total = _frequencies(connection, terms, in_places=False)
     says = {term: math.log((total + 1) / (found[term] + 0.5)) for term in terms}
     whole = sum(says.values())
     return sum(weight for term, weight in says.items() if stem(term) in there) / whole if whole > 0 else 0.0

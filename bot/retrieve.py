@@ -167,12 +167,13 @@ def _lexical(desk: Desk, query: str, depth: int, asked: _Asked) -> dict[str, flo
     """The words and phrases of a query as one score a chunk; in company of the dense leg, as far as they cover it."""
     scores: dict[str, float] = {}
     hits: dict[Form, list[tuple[str, float]]] = {}
-    for form, weight in ((form, weight) for leg in asked.legs for form, weight in FORMS.get(leg, {}).items()):
-        hits[form] = lexical.search(desk.database, query, depth, asked.collection, form)
-        _add(scores, weight, _normalised(hits[form], depth))
-    if "dense" not in asked.legs or not hits.get("words"):
-        return scores
-    trust = lexical.coverage(desk.database, query, hits["words"][0][0]) ** 0.5
+    with db.reading(desk.database) as connection:
+        for form, weight in ((form, weight) for leg in asked.legs for form, weight in FORMS.get(leg, {}).items()):
+            hits[form] = lexical.hits(connection, query, depth, asked.collection, form)
+            _add(scores, weight, _normalised(hits[form], depth))
+        if "dense" not in asked.legs or not hits.get("words"):
+            return scores
+        trust = lexical.coverage(connection, query, hits["words"][0][0]) ** 0.5
     return {chunk_id: trust * score for chunk_id, score in scores.items()}
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from peft import get_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -38,10 +38,13 @@ from workers.style.recipe import Recipe
 
 COMPANIES, HELD_OUT_COMPANIES = 140, 6
 EXAMINED = 60  # held-out questions of each source
+MOST = {"companies": 1500}  # the rest is for recipes with more of them
 SHOWN = 5  # answers of each source that are kept to be read
 TASKS, TEXTS = 100, 40
 SEED = 20261121
 RECIPE = Recipe(rank=16, alpha=32, epochs=1, learning_rate=6e-4, rows_per_batch=8, warmup_share=0.05, seed=SEED)
+
+Lessons = dict[str, list[Lesson]]
 
 
 def main(
@@ -49,60 +52,69 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the adapter goes.")] = weights.CONSULTANT,
     work: Annotated[Path, typer.Option(help="Where the lessons are kept between tries.")] = Path("data/consultant"),
     recipe: Annotated[str, typer.Option(help="Changes to the recipe, as JSON.")] = "{}",
-    share: Annotated[float, typer.Option(help="Learn from this share of the lessons only, to try a recipe.")] = 1.0,
-    without: Annotated[str, typer.Option(help="Sources to leave out, separated by commas.")] = "",
-    quick: Annotated[bool, typer.Option("--quick", help="Examine less, and write nothing but the figures.")] = False,
+    most: Annotated[str, typer.Option(help="Lessons of each source at most, as JSON.")] = json.dumps(MOST),
+    examined: Annotated[int, typer.Option(help="Held-out questions of each source.")] = EXAMINED,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="Examine what is in the folder, and train nothing.")
+    ] = False,
 ) -> None:
     """Make the consultant adapter."""
     chosen = Recipe(**({**asdict(RECIPE), **json.loads(recipe)}))
     learnt, held_out = _lessons(data, work, chosen.seed)
-    order = random.Random(chosen.seed)
-    lessons = [
-        lesson
-        for source, several in learnt.items()
-        if source not in without.split(",")
-        for lesson in order.sample(several, round(share * len(several)))
-    ]
+    chance, at_most = random.Random(chosen.seed), json.loads(most)
+    learnt = {name: chance.sample(rows, min(len(rows), at_most.get(name, len(rows)))) for name, rows in learnt.items()}
+    held_out = {name: chance.sample(rows, min(len(rows), examined)) for name, rows in held_out.items()}
+    base, tokenizer = _base()
+    if not trained:
+        _write(*_student(base, tokenizer, chosen, learnt, held_out), out)
+    student = PeftModel.from_pretrained(_base()[0], out)
+    after = _examined(student, tokenizer, held_out, data)
+    with student.disable_adapter():
+        before = _examined(student, tokenizer, held_out, data)
+    made = {**json.loads((out / "meta.json").read_text(encoding="utf-8")), "before": before, "after": after}
+    (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
+    (out / "README.md").write_text(card.written(made), encoding="utf-8")
+    show(True, made, [])
 
-    torch.manual_seed(chosen.seed)
+
+def _base() -> tuple[Any, Any]:
+    """The base model and its tokenizer: bfloat16 on a GPU, float32 on a CPU (bf16 is slower there)."""
     folder = weights.locate(weights.BASE_MODEL, Settings())
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = torch.bfloat16 if device == "cuda" else torch.float32
-    base: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
-    base.to(device)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    some = {
-        source: order.sample(lessons, min(EXAMINED // 2 if quick else EXAMINED, len(lessons)))
-        for source, lessons in held_out.items()
-    }
-    before = {} if quick else _examined(base, tokenizer, some, data)
+    gpu = torch.cuda.is_available()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32)
+    return model.to("cuda" if gpu else "cpu"), AutoTokenizer.from_pretrained(folder)
 
-    student = train.with_adapter(base, chosen, weights.BASE_MODEL)
-    to_learn = batches([example(tokenizer, one) for one in lessons], chosen.rows_per_batch, device)
-    examined = batches([example(tokenizer, one) for several in some.values() for one in several], 8, device)
-    course = Course(student, chosen, to_learn, examined, _told)
-    course.run(held_out_loss(base, examined))
-    after = _examined(student, tokenizer, some, None if quick else data)
 
-    made = {
+def _student(
+    base: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held_out: Lessons
+) -> tuple[Any, dict[str, Any]]:
+    """The trained model, and how it was trained."""
+    torch.manual_seed(recipe.seed)
+    to_learn, examined = (
+        batches(
+            [example(tokenizer, one) for rows in several.values() for one in rows], recipe.rows_per_batch, base.device
+        )
+        for several in (learnt, held_out)
+    )
+    student = train.with_adapter(base, recipe, weights.BASE_MODEL)
+    course = Course(student, recipe, to_learn, examined, _told)
+    with student.disable_adapter():
+        before = held_out_loss(student, examined)
+    course.run(before)
+    return student, {
         "base": weights.BASE_MODEL,
-        **asdict(chosen),
-        "lessons": {source: len(several) for source, several in learnt.items()},
-        "learned": len(lessons),
+        **asdict(recipe),
+        "lessons": {source: len(rows) for source, rows in learnt.items()},
+        "learned": sum(map(len, learnt.values())),
         "held_out_companies": HELD_OUT_COMPANIES,
-        "device": device,
+        "device": base.device.type,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
         "tokens": course.tokens,
         "seconds": round(course.seconds),
-        "before": before,
-        "after": after,
     }
-    show(True, made, [])
-    if not quick:
-        _write(student, made, out)
 
 
-def _lessons(data: Path | None, work: Path, seed: int) -> tuple[dict[str, list[Lesson]], dict[str, list[Lesson]]]:
+def _lessons(data: Path | None, work: Path, seed: int) -> tuple[Lessons, Lessons]:
     """What to learn from, and what to examine on, by source; each built once."""
     desk = open_desk()
     learnt, held_out = {}, {}
@@ -180,13 +192,12 @@ def _told(progress: dict[str, Any]) -> None:
 
 
 def _write(student: Any, made: dict[str, Any], out: Path) -> None:
-    """The adapter in bfloat16, how it was made, and its card."""
+    """The adapter in bfloat16, and how it was made."""
     out.mkdir(parents=True, exist_ok=True)
     student.peft_config["default"].save_pretrained(out)
     tensors = {key: value.bfloat16().contiguous() for key, value in get_peft_model_state_dict(student).items()}
     save_file(tensors, out / "adapter_model.safetensors")
     (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
-    (out / "README.md").write_text(card.written(made), encoding="utf-8")
     tell(f"written to {out}")
 
 
