@@ -11,6 +11,7 @@ _END = re.compile(
     r"""[.!?…](?:\*\*|['"”’)])*(?:\s?\[\d+\](?:\*\*)?)*(?=\s+(?!\[\d)(?:\*\*)?["“'‘(\[]?(?:\*\*)?[A-Z0-9À-Þ])|\n+"""
 )
 _MARKER = re.compile(r"\s*\[\d+\]")
+_LONE_KEY = re.compile(r"\*\*([^*]*[^*.!?…])\*\*")
 _EMPHASIS = re.compile(r"\*{2,}")
 _FINAL = ".!?… "
 
@@ -57,6 +58,12 @@ def emphasised(sentence: str) -> tuple[str, str]:
     plain = "".join(parts)
     key = without_markers(parts[1]).rstrip(_FINAL) if len(parts) == 3 else ""
     return plain, key if len(key.split()) < len(without_markers(plain).split()) else ""
+
+
+def lone_key(line: str) -> str:
+    """The words between the marks `**` where nothing else stands in a line and they are no sentence; else nothing."""
+    found = _LONE_KEY.fullmatch(line.strip())
+    return found[1].strip() if found else ""
 
 
 def span(key: str, sentence: str) -> tuple[int, int]:

@@ -52,6 +52,7 @@ class Telling:
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     quoted: bool = False
+    pointed_out: str = ""
     examples: tuple[int, ...] = ()
 
     def found(self, passages: tuple[Passage, ...]) -> None:
@@ -87,7 +88,7 @@ class Telling:
     def finished(self) -> Answer:
         """The answer as it was told."""
         now = time.perf_counter()
-        keys = tuple(sentence.key for sentence in self.shown)
+        keys = self._keys()
         abstained = not self.shown
         declined = abstained and self.manner is not None and manners.declines(self.manner)
         upset = self.manner is not None and manners.wants_person(self.manner)
@@ -120,6 +121,15 @@ class Telling:
             said=self.said,
             keys=keys if any(keys) else (),
         )
+
+    def _keys(self) -> tuple[str, ...]:
+        """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
+        that has them, those that it named afterwards."""
+        keys = [sentence.key for sentence in self.shown]
+        having = [at for at, one in enumerate(self.shown) if sentences.span(self.pointed_out, one.text)[1]]
+        if having and not keys[having[-1]]:
+            keys[having[-1]] = self.pointed_out
+        return tuple(keys)
 
     @property
     def _most_tokens(self) -> int:
@@ -173,7 +183,10 @@ class Telling:
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
         is new, or if it leaves a part of the question open. To ask is not to answer: small models like to repeat the
-        question."""
+        question. Words in a line of their own point out what answers in a sentence."""
+        if key := sentences.lone_key(spoken):
+            self.pointed_out = key
+            return None
         said, key = sentences.emphasised(spoken)
         found = self.evidence
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))

@@ -80,6 +80,17 @@ def test_the_words_that_answer_are_told_beside_a_plain_sentence(told: Callable[.
     assert answer.said.startswith("Normandy is a region in **France** [1].")
 
 
+@pytest.mark.parametrize(
+    ("named", "keys"), [("Rouen", ("", "Rouen")), ("region", ("region", "")), ("Paris", ()), ("Rou", ())]
+)
+def test_words_that_are_named_afterwards_are_told_of_the_sentence_that_has_them(
+    named: str, keys: tuple[str, ...], told: Callable[..., Answer]
+) -> None:
+    answer = told(f"{PLACE}", f"{CAPITAL}\n**{named}**")
+    assert answer.text == "Normandy is a region in France [1]. Its seat is Rouen [2]."
+    assert answer.keys == keys and answer.dropped == ()
+
+
 def test_marks_of_emphasis_are_never_shown_or_kept(told: Callable[..., Answer]) -> None:
     answer = told("**Socks** are free.", "**Normandy** is a region in **France**.", "**Its seat is Rouen.**")
     assert answer.text == "Normandy is a region in France [1]. Its seat is Rouen [2]."

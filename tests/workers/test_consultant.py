@@ -31,7 +31,7 @@ def asked(question: str, *answers: str) -> Question:
             "The Normans gave their name to Normandy, a region in **France**.",
         ),
         ("When did Rollo swear fealty?", "911", "Their leader Rollo swore fealty in **911**."),
-        ("Who is Rollo?", "Their leader Rollo swore fealty", "Their leader Rollo swore fealty in 911."),
+        ("Who is Rollo?", "Their leader Rollo swore fealty in", "Their leader Rollo swore fealty in 911."),
     ],
 )
 def test_an_answer_is_pointed_at_in_the_sentence_that_says_it(question: str, answer: str, sentence: str) -> None:
@@ -84,8 +84,9 @@ def test_the_same_articles_are_held_out_again() -> None:
 
 def test_an_examination_tells_the_words_that_answer_from_the_rest() -> None:
     prompt = ({"role": "user", "content": "[1] Hours\nIt closes at nine.\n\nQuestion: When?"},)
-    lesson = Lesson(prompt, "It closes at **nine** [1].")
-    f1, recall, cited, supported, words = examining.judged(lesson, "It closes at **nine** [1].")
+    lesson = Lesson(prompt, exercises.pointed_out("It closes at **nine** [1]."))
+    assert lesson.answer == "It closes at nine [1].\n**nine**"
+    f1, recall, cited, supported, words = examining.judged(lesson, lesson.answer)
     assert (f1, recall, cited, supported, words) == (1, 1, 1, 1, 4)
     f1, recall, cited, supported, _ = examining.judged(lesson, "Elephants sing at nine [2].")
     assert (recall, cited, supported) == (1, 0, 0)

@@ -9,15 +9,15 @@ the recipes that were tried.
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from peft import PeftModel, get_peft_model_state_dict
-from safetensors.torch import save_file
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.desk import Desk, open_desk
@@ -54,6 +54,8 @@ def main(
     recipe: Annotated[str, typer.Option(help="Changes to the recipe, as JSON.")] = "{}",
     most: Annotated[str, typer.Option(help="Lessons of each source at most, as JSON.")] = json.dumps(MOST),
     examined: Annotated[int, typer.Option(help="Held-out questions of each source.")] = EXAMINED,
+    start: Annotated[Path | None, typer.Option(help="An adapter to go on from.")] = None,
+    within: Annotated[bool, typer.Option("--within", help="Set the words that answer off where they stand.")] = False,
     trained: Annotated[
         bool, typer.Option("--trained", help="Examine what is in the folder, and train nothing.")
     ] = False,
@@ -64,9 +66,15 @@ def main(
     chance, at_most = random.Random(chosen.seed), json.loads(most)
     learnt = {name: chance.sample(rows, min(len(rows), at_most.get(name, len(rows)))) for name, rows in learnt.items()}
     held_out = {name: chance.sample(rows, min(len(rows), examined)) for name, rows in held_out.items()}
+    if not within:
+        learnt, held_out = _pointed_out(learnt), _pointed_out(held_out)
     base, tokenizer = _base()
     if not trained:
-        _write(*_student(base, tokenizer, chosen, learnt, held_out), out)
+        torch.manual_seed(chosen.seed)
+        student = train.with_adapter(base, chosen, weights.BASE_MODEL)
+        if start:
+            set_peft_model_state_dict(student, load_file(start / "adapter_model.safetensors"))
+        _write(student, _learned(student, tokenizer, chosen, learnt, held_out) | {"start": start and start.name}, out)
     student = PeftModel.from_pretrained(_base()[0], out)
     after = _examined(student, tokenizer, held_out, data)
     with student.disable_adapter():
@@ -85,29 +93,28 @@ def _base() -> tuple[Any, Any]:
     return model.to("cuda" if gpu else "cpu"), AutoTokenizer.from_pretrained(folder)
 
 
-def _student(
-    base: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held_out: Lessons
-) -> tuple[Any, dict[str, Any]]:
-    """The trained model, and how it was trained."""
-    torch.manual_seed(recipe.seed)
+def _pointed_out(lessons: Lessons) -> Lessons:
+    return {
+        name: [replace(one, answer=exercises.pointed_out(one.answer)) for one in rows] for name, rows in lessons.items()
+    }
+
+
+def _learned(student: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held_out: Lessons) -> dict[str, Any]:
+    """Train; returns how it was done."""
+    device = student.device
     to_learn, examined = (
-        batches(
-            [example(tokenizer, one) for rows in several.values() for one in rows], recipe.rows_per_batch, base.device
-        )
+        batches([example(tokenizer, one) for rows in several.values() for one in rows], recipe.rows_per_batch, device)
         for several in (learnt, held_out)
     )
-    student = train.with_adapter(base, recipe, weights.BASE_MODEL)
     course = Course(student, recipe, to_learn, examined, _told)
-    with student.disable_adapter():
-        before = held_out_loss(student, examined)
-    course.run(before)
-    return student, {
+    course.run(held_out_loss(student, examined))
+    return {
         "base": weights.BASE_MODEL,
         **asdict(recipe),
         "lessons": {source: len(rows) for source, rows in learnt.items()},
         "learned": sum(map(len, learnt.values())),
         "held_out_companies": HELD_OUT_COMPANIES,
-        "device": base.device.type,
+        "device": device.type,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
         "tokens": course.tokens,
         "seconds": round(course.seconds),

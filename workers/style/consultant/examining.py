@@ -42,20 +42,26 @@ def examine(model: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> tuple[Exam
 
 
 def judged(lesson: Lesson, said: str) -> tuple[float, float, float, float, float]:
-    wanted = sentences.split(lesson.answer)[0]
-    key = " ".join(filter(None, (sentences.emphasised(one)[1] for one in sentences.split(said))))
-    right = [sentences.emphasised(wanted)[1] or sentences.emphasised(wanted)[0]]
-    plain = said.replace("**", "")
+    """The figures of one answer."""
+    wanted, right = _parted(lesson.answer)
+    plain, key = _parted(said)
     shown = sentences.split(plain)
     excerpts = lesson.messages[-1]["content"]
     stand = [_stands(one, excerpts) for one in shown]
     return (
-        overlap.token_f1(key or plain, right),
-        overlap.recall(plain, right),
-        float(bool(set(sentences.markers(said)[:1]) & set(sentences.markers(wanted)))),
+        overlap.token_f1(key or plain, [right or wanted]),
+        overlap.recall(plain, [right or wanted]),
+        float(bool(set(sentences.markers(plain)[:1]) & set(sentences.markers(wanted)))),
         statistics.fmean(stand) if stand else 0.0,
         len(sentences.without_markers(plain).split()),
     )
+
+
+def _parted(answer: str) -> tuple[str, str]:
+    """An answer's sentences, and the words that it points out in a last line of their own."""
+    plain, _, last = answer.strip().rpartition("\n")
+    key = sentences.lone_key(last)
+    return (plain, key) if key else (answer, "")
 
 
 def _stands(sentence: str, excerpts: str) -> float:

@@ -1,6 +1,7 @@
 """Questions with their answers, made into lessons: the prompt that the consult chain sends for them, and the answer
 with the numbers of the excerpts that bear it out."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from workers.style.lessons import Lesson
 
 Tell = Callable[[str], None]
 
+_KEY = re.compile(r"\*\*([^*]+)\*\*")
 MOST_ALIKE = 0.7  # of the words of two questions together that both have
 
 
@@ -50,6 +52,13 @@ def apart(material: Material, others: Sequence[str]) -> Material:
         if not any(len(words & other) > MOST_ALIKE * len(words | other) for other in known)
     ]
     return replace(material, exercises=kept)
+
+
+def pointed_out(answer: str) -> str:
+    """The answer with the words between `**` named in a line of their own behind it. A small model that has to mark
+    them within the sentence while it copies it is never sure enough where to begin, and marks nothing."""
+    keys = _KEY.findall(answer)
+    return "\n".join([answer.replace("**", ""), *(f"**{key}**" for key in keys[:1])])
 
 
 def lessons(desk: Desk, material: Material, tell: Tell) -> list[Lesson]:

@@ -18,7 +18,7 @@ from ingest.readers.reading import Reading
 from workers.style.consultant.exercises import Exercise, Material
 
 LONGEST_SENTENCE = 40  # words; a longer one loses its end after the answer, or is left out
-LONGEST_KEY = 9  # words; what answers with more of a sentence needs no emphasis
+LONGEST_KEY = 0.8  # of a sentence's words; what answers with more of it needs no emphasis
 MOST_SENTENCES = 2
 HELD_OUT = 3  # of so many articles (or sites, or documents) one is kept for testing
 # Where a sentence may end early and still be one.
@@ -102,7 +102,7 @@ def pointed_at(question: Question, text: str) -> str | None:
     sentence = _cut(sentence, start.end())
     if len(sentence.split()) > LONGEST_SENTENCE or "*" in sentence:
         return None
-    if len(answer.split()) > min(LONGEST_KEY, len(sentence.split()) / 2):
+    if len(answer.split()) > LONGEST_KEY * len(sentence.split()):
         return sentence
     return f"{sentence[: start.start()]}**{answer}**{sentence[start.end() :]}"
 
