@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     ui_port: int = Field(default=8501, ge=1, le=65535)
 
     # models: a name from `frontdesk models list`, a folder, or a hub id
-    model: str = "smollm2-135m-instruct"
+    model: str = "smollm2-135m-consultant"
     embedding_model: str = "all-minilm-l6-v2"
 
     # consulting

@@ -201,7 +201,9 @@ def _told(progress: dict[str, Any]) -> None:
 def _write(student: Any, made: dict[str, Any], out: Path) -> None:
     """The adapter in bfloat16, and how it was made."""
     out.mkdir(parents=True, exist_ok=True)
-    student.peft_config["default"].save_pretrained(out)
+    config = student.peft_config["default"]
+    config.base_model_name_or_path = weights.BASE_MODEL  # not the folder that it happened to be read from
+    config.save_pretrained(out)
     tensors = {key: value.bfloat16().contiguous() for key, value in get_peft_model_state_dict(student).items()}
     save_file(tensors, out / "adapter_model.safetensors")
     (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")

@@ -43,7 +43,7 @@ def main(
         raise SettingsError(f"Start Frontdesk with FRONTDESK_MODEL={weights.BASE_MODEL}, the model without adapter.")
     now = datetime.now(UTC)
     # the name holds the time, since a server keeps what it has loaded under a name
-    name = f"consultant-{now:%H%M%S}"
+    name = f"style-consultant-{now:%H%M%S}"
     voice = Adapter(name, "candidate", str(adapter.resolve()), None, weights.BASE_MODEL, {}, {}, now, None)
     for kind in only.split(","):
         given = _answers(desk, _chosen(kind, data, limit, seed), voice)
