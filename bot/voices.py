@@ -56,7 +56,7 @@ def may_judge(engine: sa.Engine) -> bool:
     since = db.now() - TRAFFIC_DAYS * 86_400
     recent = sa.select(sa.func.count().label("number")).select_from(db.conversations)
     row = db.one(engine, recent.where(db.conversations.c.created_at > since))
-    return bool(row) and row.number * share(engine) >= LEAST_CONVERSATIONS
+    return row is not None and row.number * share(engine) >= LEAST_CONVERSATIONS
 
 
 def pin(engine: sa.Engine, collection: str, name: str, author: str) -> None:
