@@ -117,26 +117,26 @@ def judge(connection: sa.Connection, name: str, report: dict[str, Any], state: A
 def activate(engine: sa.Engine, name: str | None, author: str = "", reason: str = "") -> None:
     """Let this version (None: the base model) speak from the next question on. Raises `AdapterRefused` where what it
     learned from has been erased since."""
-    chosen, before = find(engine, name) if name else None, active(engine)
+    chosen, spoke = find(engine, name) if name else None, active(engine)
     if chosen and chosen.stale:
         raise AdapterRefused(f"{chosen.name} must not speak again. {chosen.stale} Train a new version instead.")
-    if chosen and before and chosen.name == before.name:
+    if chosen and spoke and chosen.name == spoke.name:
         return
     with db.writing(engine) as connection:
-        _switch_in(connection, chosen.name if chosen else None, {"parent": before.name if before else None})
+        _switch_in(connection, chosen.name if chosen else None, {"parent": spoke.name if spoke else None})
         note(connection, chosen.name if chosen else BASE, "active", reason, author)
 
 
 def start_canary(engine: sa.Engine, name: str, author: str = "", reason: str = "") -> None:
     """Let a share of the conversations hear this version. Raises `AdapterRefused` where it speaks to all already, or
     may not speak."""
-    chosen, before = find(engine, name), active(engine)
+    chosen, speaking = find(engine, name), active(engine)
     if chosen.stale or chosen.state in ("active", "rejected"):
         why = chosen.stale or f"It is {chosen.state}."
         raise AdapterRefused(f"{chosen.name} cannot be tried with some conversations. {why}")
     with db.writing(engine) as connection:
         _retire_canary(connection, f"{chosen.name} took its place.")
-        values = {"state": "canary", "canary_at": db.now(), "parent": before.name if before else None}
+        values = {"state": "canary", "canary_at": db.now(), "parent": speaking.name if speaking else None}
         connection.execute(sa.update(db.adapters).where(db.adapters.c.name == chosen.name).values(**values))
         note(connection, chosen.name, "canary", reason, author)
 
@@ -150,9 +150,9 @@ def end_canary(engine: sa.Engine, author: str = "", reason: str = "", name: str 
 def promote_canary(engine: sa.Engine, name: str, author: str = "", reason: str = "") -> bool:
     """Let everybody hear the canary, if it still is one; whether it was."""
     with db.writing(engine) as connection:
-        before = connection.execute(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active")).scalar()
+        speaking = connection.execute(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active")).scalar()
         waits = (db.adapters.c.name == name) & (db.adapters.c.state == "canary")
-        if not connection.execute(sa.update(db.adapters).where(waits).values(parent=before)).rowcount:
+        if not connection.execute(sa.update(db.adapters).where(waits).values(parent=speaking)).rowcount:
             return False
         _switch_in(connection, name, {})
         note(connection, name, "active", reason, author)
@@ -164,9 +164,11 @@ def roll_back(engine: sa.Engine, author: str = "", reason: str = "", name: str |
     not speak again is passed over. Raises `AdapterRefused` where the base model speaks, or, with `name`, where another
     version does by now."""
     current = active(engine)
-    if current is None or (name and current.name != name):
+    if name and (current is None or current.name != name):
+        raise AdapterRefused(f"{name} does not speak any more; please look again.")
+    if current is None:
         raise AdapterRefused("The base model speaks already, so there is nothing to roll back to.")
-    previous = _before(engine, current)
+    previous = before(engine, current)
     with db.writing(engine) as connection:
         still = (db.adapters.c.name == current.name) & (db.adapters.c.state == "active")
         if not connection.execute(sa.update(db.adapters).where(still).values(state="retired")).rowcount:
@@ -174,6 +176,18 @@ def roll_back(engine: sa.Engine, author: str = "", reason: str = "", name: str |
         _switch_in(connection, previous.name if previous else None, {})
         note(connection, current.name, "rolled back", reason, author)
     return previous
+
+
+def before(engine: sa.Engine, current: Adapter) -> Adapter | None:
+    """The version that a roll-back returns to; None is the base model."""
+    seen, parent = {current.name}, current.parent
+    while parent and parent not in seen:
+        previous = find(engine, parent)
+        if not previous.stale and previous.state != "rejected":
+            return previous
+        seen.add(parent)
+        parent = previous.parent
+    return None
 
 
 def mark_stale(connection: sa.Connection, feedback_ids: Sequence[int], reason: str) -> list[str]:
@@ -203,17 +217,6 @@ def note(connection: sa.Connection, adapter: str, step: Step, reason: str = "", 
     """Write a step into the history, in the transaction that takes it."""
     row = {"adapter": adapter, "step": step, "reason": reason, "author": author, "created_at": db.now()}
     connection.execute(sa.insert(db.release_steps).values(**row))
-
-
-def _before(engine: sa.Engine, current: Adapter) -> Adapter | None:
-    seen, parent = {current.name}, current.parent
-    while parent and parent not in seen:
-        previous = find(engine, parent)
-        if not previous.stale and previous.state != "rejected":
-            return previous
-        seen.add(parent)
-        parent = previous.parent
-    return None
 
 
 def _in_state(engine: sa.Engine, state: AdapterState) -> Adapter | None:
