@@ -1,9 +1,9 @@
 """Two versions side by side on a real question, blind: which answer a reviewer prefers, and what the votes say.
 
-Ratings are the Bradley-Terry model's (Bradley & Terry 1952, "Rank analysis of incomplete block designs", Biometrika 39):
-a version of strength s beats one of strength t with the probability 1 / (1 + exp(t - s)). A vote for both or for neither
-counts as half a win for each. A weak normal prior on the strengths keeps them finite while there are few votes; the
-intervals come from the Fisher information of votes and prior. This module knows nothing of pages.
+Ratings are the Bradley-Terry model's (Bradley & Terry 1952, "Rank analysis of incomplete block designs", Biometrika
+39): a version of strength s beats one of strength t with the probability 1 / (1 + exp(t - s)). A vote for both or for
+neither counts as half a win for each. A weak normal prior on the strengths keeps them finite while there are few votes;
+the intervals come from the Fisher information of votes and prior. This module knows nothing of pages.
 """
 
 import random
@@ -147,22 +147,25 @@ def count(engine: sa.Engine) -> int:
 
 def ratings(engine: sa.Engine) -> list[Rating]:
     """Every contestant that had a vote, the strongest first."""
-    fit = _fit(contestants(engine), _votes(engine))
+    votes, known = _votes(engine), set(contestants(engine))
+    voted_on = {name for pair in votes for name in pair[:2]} & known
+    if not voted_on:
+        return []
+    fit = _fit(sorted(voted_on), votes)
     centred = fit.strengths - fit.strengths.mean()
     middle = np.eye(len(fit.names)) - 1 / len(fit.names)
     errors = np.sqrt(np.diag(middle @ fit.covariance @ middle))
     rated = [
-        Rating(name, _chance(s), _chance(s - SURE * error), _chance(s + SURE * error), int(votes))
-        for name, s, error, votes in zip(fit.names, centred, errors, fit.votes, strict=True)
-        if votes
+        Rating(name, _chance(s), _chance(s - SURE * error), _chance(s + SURE * error), int(had))
+        for name, s, error, had in zip(fit.names, centred, errors, fit.votes, strict=True)
     ]
     return sorted(rated, key=lambda one: -one.share)
 
 
 def suggested(engine: sa.Engine) -> tuple[str, str] | None:
-    """The pair whose next vote teaches most; None where there are no two. A vote on i and j adds p (1 - p) (e_i - e_j)
-    to the information, so its determinant (D-optimality, Kiefer & Wolfowitz 1959) grows by 1 + p (1 - p) var(s_i - s_j):
-    most for two that are nearly equal and little known."""
+    """The pair whose next vote teaches most; None where there are no two. A vote on i and j
+    multiplies the determinant of the information (D-optimality, Kiefer & Wolfowitz 1959) by 1 + p (1 - p) var(s_i -
+    s_j): most for two that are nearly equal and little known."""
     fit = _fit(contestants(engine), _votes(engine))
     if len(fit.names) < 2:
         return None

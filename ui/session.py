@@ -112,6 +112,12 @@ def reviewer() -> str:
     return str(st.session_state.get("reviewer") or name)
 
 
+def review_as(name: str) -> None:
+    """Decide under this name from now on, or, where it is empty, under that of all."""
+    require_member()
+    st.session_state["reviewer"] = " ".join(name.split())
+
+
 def log_in(password: str) -> None:
     """Start a staff session in this browser. Raises `NotAllowed` where the password is wrong or tried too often."""
     address = st.context.ip_address or "this machine"

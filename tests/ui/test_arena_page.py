@@ -8,6 +8,7 @@ from given_pages import answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
 from bot import adapters, arena, db
+from bot.records import Passage
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def page(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> AppTest:
 
 
 def contest(engine: sa.Engine) -> int:
-    passage = index(engine, "other.md")
+    passage = Passage("c1", 1, "other.md", "Other", "", None, "You have 45 days.", 1.0)
     plain, warm = answer(passage, "<b>45</b> days [1].", "l"), answer(passage, "Happy to help: 45 days [1].", "r")
     return arena.put(engine, "a1", ("style-v1", ""), (plain, warm), "staff").contest_id
 

@@ -27,7 +27,7 @@ def clear_interrupted(desk: Desk) -> None:
 def hand_back(desk: Desk, rows: Curated) -> None:
     """Reject the rows that are not fit to learn from, with the reason for the reviewer to read."""
     for feedback_id, reason in rows.refused:
-        feedback.reject(desk.database, feedback_id, TRAINER, reason)
+        feedback.hand_back(desk.database, feedback_id, TRAINER, reason)
 
 
 @contextmanager
