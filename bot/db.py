@@ -7,7 +7,7 @@ database's clock, so that machines whose clocks disagree still agree on leases.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -390,6 +390,14 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A consistent view of the records."""
     with engine.begin() as connection:
         yield connection
+
+
+def compact(engine: sa.Engine) -> None:
+    """Write SQLite's file anew, so that nothing that was deleted is left in its unused pages. PostgreSQL does it by
+    itself (autovacuum)."""
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("VACUUM")
 
 
 def one(engine: sa.Engine, query: sa.Select[*tuple[Any, ...]]) -> Row | None:

@@ -94,7 +94,7 @@ def approve(engine: sa.Engine, feedback_id: int, reviewer: str, rewrite: str = "
     has rejected it, it is disputed until there is a majority."""
     row = find(engine, feedback_id)
     text = rewrite.strip() or row.rewrite or row.answer
-    _say(engine, feedback_id, reviewer, "approve", text, tag="style" if text != row.answer else row.tag)
+    _say(engine, feedback_id, reviewer, "approve", text)
 
 
 def reject(engine: sa.Engine, feedback_id: int, reviewer: str, note: str = "", tag: Tag = "", owner: str = "") -> None:
@@ -241,7 +241,7 @@ def _say(
     with db.writing(engine) as connection:
         connection.execute(sa.delete(db.opinions).where(mine))
         connection.execute(sa.insert(db.opinions).values(**said, created_at=db.now()))
-        _settle(connection, row, tag=tag, owner=owner, settled_at=None, settled_by="")
+        _settle(connection, row, **({"tag": tag, "owner": owner, "settled_at": None} if tag else {}))
 
 
 def _settle(connection: sa.Connection, row: Feedback, **also: Any) -> None:
@@ -258,7 +258,7 @@ def _settle(connection: sa.Connection, row: Feedback, **also: Any) -> None:
         text = approving[-1].rewrite
         digest = _digest(row.question, [asdict(passage) for passage in row.evidence], text)
         values = {"state": "approved", "reviewer": approving[-1].reviewer, "rewrite": text, "note": ""}
-        values |= {"approved_digest": digest}
+        values |= {"approved_digest": digest, "tag": "style" if text != row.answer else ""}
     else:
         state = "rejected" if len(rejecting) > len(approving) else "disputed"
         values = {"state": state, "reviewer": rejecting[-1].reviewer, "note": rejecting[-1].note}

@@ -31,8 +31,6 @@ def forget(engine: sa.Engine, conversation_id: str) -> Forgotten:
     """Erase a conversation and everything that came of it, at once or not at all. Raises `NotAllowed` where there is
     none with this id."""
     with db.writing(engine) as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")  # overwrite it, not only unlink it
         known = sa.select(db.conversations.c.conversation_id)
         if connection.execute(known.where(db.conversations.c.conversation_id == conversation_id)).first() is None:
             raise NotAllowed(f"There is no conversation '{conversation_id}'; the id stands in the answers of `--json`.")
@@ -51,6 +49,7 @@ def forget(engine: sa.Engine, conversation_id: str) -> Forgotten:
         again = db.answers.c.conversation_id.is_(None) & db.answers.c.question.in_(questions)
         answers = _delete(connection, db.answers, db.answers.c.answer_id.in_(answer_ids) | again)
         _delete(connection, db.conversations, db.conversations.c.conversation_id == conversation_id)
+    db.compact(engine)
     return Forgotten(conversation_id, answers, opinions, labels, gaps, handoffs, comparisons, tuple(marked))
 
 

@@ -46,14 +46,14 @@ def draw_decision(item: Feedback, suggestion: Suggestion, *, keys: bool) -> None
             _reject(item, note or "", "wrong" if wrong else "missing" if missing else "")
 
 
-def draw_second_opinion(item: Feedback, said: Sequence[Opinion]) -> None:
-    """What each reviewer decided, and, for one who has not, the way to agree or disagree."""
-    number, me = item.feedback_id, session.reviewer()
+def draw_second_opinion(item: Feedback, said: Sequence[Opinion], *, asked: bool) -> None:
+    """What each reviewer decided, and, for one who is `asked` because they have not, the way to agree or disagree."""
+    number = item.feedback_id
     if len(said) > 1:
         for one in said:
             because = f": {one.note}" if one.note else ""
             st.caption(f":material/person: {label(f'{one.reviewer} {SAID[one.verdict]}{because}')}")
-    if not said or me in [one.reviewer for one in said]:
+    if not asked:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption("Your opinion:", width="content")

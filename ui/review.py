@@ -131,14 +131,20 @@ def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:
         st.html(body(f"Note: {item.note}", "fd-quiet"))
     if item.tag == "wrong fact":
         st.caption(f":material/assignment_ind: Reported to {label(item.owner or 'nobody: no owner is named')}")
+    said = feedback.opinions(session.desk().database, item.feedback_id)
+    mine = not said or session.reviewer() in [one.reviewer for one in said]
     if item.trained_in is None:
-        deciding.draw_second_opinion(item, feedback.opinions(session.desk().database, item.feedback_id))
+        deciding.draw_second_opinion(item, said, asked=not mine)
     if item.state == "approved":
         draw_pins(pinned)
     with st.container(horizontal=True, gap="small"):
         if item.state == "approved":
             draw_pinning(item, more=any(not pin.voided for pin in pinned))
-        undone = item.trained_in is None and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:")
+        undone = (
+            mine
+            and item.trained_in is None
+            and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:")
+        )
     if undone:
         with guarded():
             database, reviewer = session.desk().database, session.reviewer()

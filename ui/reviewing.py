@@ -66,11 +66,11 @@ def draw_name() -> None:
 def draw_undo() -> None:
     """What was decided last, and the way back."""
     ids, said = st.session_state.get("review-last", ((), ""))
-    if not ids:
+    if not said:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="review-done"):
         st.caption(f":material/check: {label(said)}", width="content")
-        if st.button("Undo", key="undo-last", type="tertiary", icon=":material/undo:", shortcut="Z"):
+        if ids and st.button("Undo", key="undo-last", type="tertiary", icon=":material/undo:", shortcut="Z"):
             with guarded():
                 for feedback_id in ids:
                     feedback.undo(session.desk().database, feedback_id, session.reviewer())
@@ -113,5 +113,5 @@ def _approve(picked: Sequence[Feedback]) -> None:
     for item in fit:
         feedback.approve(database, item.feedback_id, reviewer, item.answer)
     left = len(picked) - len(fit)
-    more = f" {words.count(left, 'row')} say more than the passages do and wait on." if left else ""
+    more = f" {words.count(left, 'row')} left waiting: the passages do not say all of it." if left else ""
     deciding.done([item.feedback_id for item in fit], f"{words.count(len(fit), 'row')} approved.{more}")

@@ -216,7 +216,7 @@ def test_several_rows_are_approved_at_once_and_what_no_passage_says_waits_on(
         page.checkbox(key=f"pick-{row}").check()
     page.run().button(key="batch-approve").click().run()
     assert states(engine, rows) == ["approved", "approved", "pending"]
-    assert "2 rows approved" in captions(page) and "1 row say" in captions(page)
+    assert "2 rows approved" in captions(page) and "1 row left waiting" in captions(page)
     # and with one click all of it is undone
     page.button(key="undo-last").click().run()
     assert states(engine, rows) == ["pending"] * 3
