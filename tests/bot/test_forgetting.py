@@ -41,6 +41,7 @@ def used(engine: sa.Engine) -> str:
             adapters.register(connection, name, "/x", base="b", meta={}, report={}, state="candidate")
             adapters.judge(connection, name, {}, state)  # type: ignore[arg-type]
         adapters.learned(connection, "style-v1", [row])
+        adapters.learned(connection, "style-v2", [row + 1_000])
         feedback.mark_trained(connection, [row], "style-v1")
     return conversation_id
 
