@@ -44,7 +44,7 @@ def draw_live(figures: Sequence[Comparison], *, trial: bool) -> None:
             "Conversations": MEASURES[one.measure],
             "With this version": f"{one.now.bad} of {one.now.of}",
             "With the one before": f"{one.before.bad} of {one.before.of}",
-            "Verdict": "worse" if one.alarm else "no rise that counts",
+            "Verdict": _verdict(one),
         }
         for one in figures
     ]
@@ -147,3 +147,9 @@ def draw_history(steps: Sequence[Release]) -> None:
     if len(steps) > shown and st.button("Show more", key="more-history"):
         st.session_state["history-shown"] = shown + HISTORY_SHOWN
         st.rerun()
+
+
+def _verdict(one: Comparison) -> str:
+    if not (one.now.of and one.before.of):
+        return "nothing to compare yet"
+    return "worse" if one.alarm else "no rise beyond chance"
