@@ -88,7 +88,7 @@ def replay(answer_id: str, as_json: AsJson = False) -> None:
 
 @app.command()
 def forget(conversation_id: str, as_json: AsJson = False) -> None:
-    """Erase a customer's conversation and all that came of it; mark the versions that learned from it."""
+    """Erase a customer's conversation (by its id or an answer's) and all that came of it; mark what learned from it."""
     from bot import forgetting
     from bot.desk import open_desk
 

@@ -27,13 +27,11 @@ class Forgotten:
     adapters: tuple[str, ...]
 
 
-def forget(engine: sa.Engine, conversation_id: str) -> Forgotten:
-    """Erase a conversation and everything that came of it, at once or not at all. Raises `NotAllowed` where there is
-    none with this id."""
+def forget(engine: sa.Engine, name: str) -> Forgotten:
+    """Erase a conversation, named by its id or by that of one of its answers, and everything that came of it, at once
+    or not at all. Raises `NotAllowed` where there is none."""
     with db.writing(engine) as connection:
-        known = sa.select(db.conversations.c.conversation_id)
-        if connection.execute(known.where(db.conversations.c.conversation_id == conversation_id)).first() is None:
-            raise NotAllowed(f"There is no conversation '{conversation_id}'; the id stands in the answers of `--json`.")
+        conversation_id = _conversation(connection, name)
         given = connection.execute(
             sa.select(db.answers.c.answer_id, db.answers.c.question).where(
                 db.answers.c.conversation_id == conversation_id
@@ -51,6 +49,16 @@ def forget(engine: sa.Engine, conversation_id: str) -> Forgotten:
         _delete(connection, db.conversations, db.conversations.c.conversation_id == conversation_id)
     db.compact(engine)
     return Forgotten(conversation_id, answers, opinions, labels, gaps, handoffs, comparisons, tuple(marked))
+
+
+def _conversation(connection: sa.Connection, name: str) -> str:
+    kept, given = db.conversations.c.conversation_id, db.answers.c
+    found = connection.scalar(sa.select(kept).where(kept == name)) or connection.scalar(
+        sa.select(given.conversation_id).where(given.answer_id == name)
+    )
+    if found is None:
+        raise NotAllowed(f"There is no conversation '{name}', nor one with such an answer.")
+    return str(found)
 
 
 def _forget_feedback(connection: sa.Connection, answer_ids: set[str]) -> tuple[list[str], int]:

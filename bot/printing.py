@@ -87,7 +87,8 @@ def passages(found: Sequence[Passage], as_json: bool) -> None:
 def feedback(queue: Sequence[Feedback], as_json: bool) -> None:
     """The review queue."""
     names = ("feedback_id", "state", "rating", "reason", "question", "answer", "rewrite", "note")
-    _rows(as_json, "feedback", [{name: getattr(row, name) for name in names} for row in queue], names)
+    rows = [{name: getattr(row, name) for name in (*names, "answer_id")} for row in queue]
+    _rows(as_json, "feedback", rows, names)
 
 
 def adapters(versions: Sequence[Adapter], as_json: bool) -> None:

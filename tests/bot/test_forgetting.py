@@ -98,6 +98,10 @@ def test_a_conversation_that_does_not_exist_is_said_so(engine: sa.Engine) -> Non
         forgetting.forget(engine, "nope")
 
 
+def test_a_conversation_is_found_by_one_of_its_answers(engine: sa.Engine, used: str) -> None:
+    assert forgetting.forget(engine, "a1").conversation_id == used
+
+
 def test_on_sqlite_the_file_itself_holds_nothing_of_it(engine: sa.Engine, used: str) -> None:
     place = engine.url.database
     assert place

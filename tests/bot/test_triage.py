@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from bot import feedback, triage
 from bot.records import Feedback, Meta
 from tests.bot.test_feedback import PASSAGE, an_answer
-from tests.ui.given_pages import answer, index, told
+from tests.ui.given_pages import TEXT, answer, index, told
 
 
 @pytest.fixture
 def item(engine: sa.Engine) -> Feedback:
     """An answer that a passage supports, and that its customer did not like."""
     row = feedback.rate(engine, an_answer(), 0)
-    return replace(feedback.find(engine, row), evidence=(replace(PASSAGE, text="You have 45 days."),))
+    said = "Anything unused may be returned within 45 days [1]."
+    return replace(feedback.find(engine, row), answer=said, evidence=(replace(PASSAGE, text=TEXT),))
 
 
 @pytest.mark.parametrize(
@@ -23,8 +24,8 @@ def item(engine: sa.Engine) -> Feedback:
     [
         ({"rating": 1}, "approve"),
         ({"answer": "I could not find that in our documents."}, "missing"),
-        ({"answer": "You have 60 days [1]."}, "wrong fact"),
-        ({"answer": "You have 60 days [1].", "rating": 1}, "wrong fact"),
+        ({"answer": "Anything unused may be returned within 60 days [1]."}, "wrong fact"),
+        ({"answer": "Anything unused may be returned within 60 days [1].", "rating": 1}, "wrong fact"),
         ({"reason": "Wrong"}, "wrong fact"),
         ({"reason": "Too long"}, "style"),
         ({"reason": "Wrong tone"}, "style"),
@@ -38,7 +39,7 @@ def item(engine: sa.Engine) -> Feedback:
 def test_the_first_rule_that_fits_suggests(item: Feedback, changes: dict[str, object], kind: str) -> None:
     suggestion = triage.suggest(replace(item, **changes))  # type: ignore[arg-type]
     assert suggestion.kind == kind
-    assert suggestion.reason.endswith(".")
+    assert suggestion.reason.endswith((".", "”"))
 
 
 def test_a_wrong_fact_goes_to_the_owner_of_the_document_that_is_cited(engine: sa.Engine) -> None:
