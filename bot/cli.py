@@ -23,7 +23,9 @@ app = typer.Typer(
     add_completion=False,
 )
 feedback_app = typer.Typer(help="The review queue: list, approve, reject.", no_args_is_help=True)
-adapters_app = typer.Typer(help="The versions of the style: list, show, promote, rollback.", no_args_is_help=True)
+adapters_app = typer.Typer(
+    help="The versions of the style: list, show, promote, try, rollback, pin, history.", no_args_is_help=True
+)
 models_app = typer.Typer(help="The weights of the models: pull, list.", no_args_is_help=True)
 prompts_app = typer.Typer(help="The prompts and their versions: list, show, use, back.", no_args_is_help=True)
 manners_app = typer.Typer(help="How questions are meant: learn, measure.", no_args_is_help=True)
@@ -85,6 +87,15 @@ def replay(answer_id: str, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def forget(conversation_id: str, as_json: AsJson = False) -> None:
+    """Erase a customer's conversation (by its id or an answer's) and all that came of it; mark what learned from it."""
+    from bot import forgetting
+    from bot.desk import open_desk
+
+    printing.forgotten(forgetting.forget(open_desk().database, conversation_id), as_json)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the tables up to date. `frontdesk up` does it by itself."""
     from bot import db
@@ -141,24 +152,64 @@ def adapters_show(version: str) -> None:
 @adapters_app.command("promote")
 def adapters_promote(version: str) -> None:
     """Let a version speak from the next question on; 'base' is the model without a style."""
-    from bot import adapters, model
+    from bot import adapters, model, staff
     from bot.desk import open_desk
 
     desk = open_desk()
     chosen = None if version == "base" else adapters.find(desk.database, version)
     if chosen:
         model.ensure_adapter(desk.settings, chosen)  # one that the server refuses must not speak
-    adapters.activate(desk.database, chosen.name if chosen else None)
+    adapters.activate(desk.database, chosen.name if chosen else None, staff.NAME)
     printing.speaks(chosen)
 
 
 @adapters_app.command("rollback")
 def adapters_rollback() -> None:
     """Return to the version that spoke before."""
+    from bot import adapters, staff
+    from bot.desk import open_desk
+
+    printing.speaks(adapters.roll_back(open_desk().database, staff.NAME))
+
+
+@adapters_app.command("try")
+def adapters_try(version: str) -> None:
+    """Let a share of the conversations hear a version first."""
+    from bot import adapters, model, staff, voices
+    from bot.desk import open_desk
+
+    desk = open_desk()
+    chosen = adapters.find(desk.database, version)
+    model.ensure_adapter(desk.settings, chosen)
+    adapters.start_canary(desk.database, chosen.name, staff.NAME)
+    printing.tried(chosen, voices.share(desk.database))
+
+
+@adapters_app.command("pin")
+def adapters_pin(version: str, folder: str) -> None:
+    """Let a version ('base': the model without a style) answer what is asked about a folder of the inbox."""
+    from bot import staff, voices
+    from bot.desk import open_desk
+
+    voices.pin(open_desk().database, folder, "" if version == "base" else version, staff.NAME)
+
+
+@adapters_app.command("unpin")
+def adapters_unpin(folder: str) -> None:
+    """Let whoever speaks elsewhere answer about a folder, too."""
+    from bot import staff, voices
+    from bot.desk import open_desk
+
+    voices.unpin(open_desk().database, folder, staff.NAME)
+
+
+@adapters_app.command("history")
+def adapters_history(as_json: AsJson = False) -> None:
+    """Print what was done with the versions and why, the last first."""
     from bot import adapters
     from bot.desk import open_desk
 
-    printing.speaks(adapters.roll_back(open_desk().database))
+    printing.history(adapters.history(open_desk().database), as_json)
 
 
 @models_app.command("pull")

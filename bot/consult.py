@@ -9,7 +9,19 @@ from collections.abc import Iterator, Sequence
 
 from langchain_core.messages import BaseMessage
 
-from bot import adapters, conversations, evidence, gaps, manners, model, pins, preferences, prompts, retrieve
+from bot import (
+    adapters,
+    conversations,
+    evidence,
+    gaps,
+    manners,
+    model,
+    pins,
+    preferences,
+    prompts,
+    retrieve,
+    voices,
+)
 from bot.desk import Desk
 from bot.errors import QuestionRefused
 from bot.evidence import confidence
@@ -28,13 +40,14 @@ def consult(
 ) -> Iterator[Found | Sentence | Answer]:
     """Answer a question: first what was found, then each verified sentence, last the whole answer, already kept.
 
-    `adapter` names the version that speaks ("" for the base model); without it the active one does. `collection` limits
-    the answer to the documents of one folder of the inbox. A customer's question without an answer becomes a gap.
-    Raises a `FrontdeskError` that can be shown as it is where the search or the model does not answer.
+    `adapter` names the version that speaks ("" for the base model); without it `bot.voices` says which does.
+    `collection` limits the answer to the documents of one folder of the inbox. A customer's question without an answer
+    becomes a gap. Raises a `FrontdeskError` that can be shown as it is where the search or the model does not answer.
     """
     prompt = prompts.load("answer", desk.database)
     prompts.keep(desk.database, prompt)
-    telling = Telling(desk, _checked(question, desk), _voice(desk, adapter), prompt, threshold(desk), collection)
+    voice = _voice(desk, adapter, conversation_id, collection)
+    telling = Telling(desk, _checked(question, desk), voice, prompt, threshold(desk), collection)
     vector = desk.embeddings.embed_query(telling.question)
     yield from _told(telling, vector, tuple(history))
     answer = telling.finished()
@@ -110,11 +123,12 @@ def _checked(question: str, desk: Desk) -> str:
     return text
 
 
-def _voice(desk: Desk, adapter: str | None) -> Adapter | None:
+def _voice(desk: Desk, adapter: str | None, conversation_id: str | None = None, collection: str = "") -> Adapter | None:
     """The adapter that speaks, made sure to be loaded: the server may have been restarted since."""
-    chosen = adapters.active(desk.database) if adapter is None else None
-    if adapter:
-        chosen = adapters.find(desk.database, adapter)
+    if adapter is None:
+        chosen = voices.speaking(desk.database, conversation_id, collection)
+    else:
+        chosen = adapters.find(desk.database, adapter) if adapter else None
     if chosen:
         model.ensure_adapter(desk.settings, chosen)
     return chosen

@@ -7,7 +7,7 @@ database's clock, so that machines whose clocks disagree still agree on leases.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 SQLITE_WITH_SAFE_WAL = (3, 51, 3)
 
 # The newest migration; a database that is behind it is brought up to date when a desk is opened.
-REVISION = "0003"
+REVISION = "0004"
 
 Row: TypeAlias = sa.Row[*tuple[Any, ...]]
 
@@ -126,7 +126,7 @@ answers = sa.Table(
     sa.Column("conversation_id", sa.ForeignKey("conversations.conversation_id"), index=True),
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("answer", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
 )
 
 feedback = sa.Table(
@@ -148,6 +148,24 @@ feedback = sa.Table(
     sa.Column("adapter", sa.String(64)),
     sa.Column("trained_in", sa.String(64)),
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("assignee", sa.Text, nullable=False, default=""),
+    sa.Column("tag", sa.String(16), nullable=False, default=""),
+    sa.Column("owner", sa.Text, nullable=False, default=""),
+    sa.Column("settled_at", sa.Float),
+    sa.Column("settled_by", sa.Text, nullable=False, default=""),
+)
+
+opinions = sa.Table(
+    "opinions",
+    metadata,
+    sa.Column("opinion_id", sa.Integer, primary_key=True),
+    sa.Column("feedback_id", sa.Integer, nullable=False),
+    sa.Column("reviewer", sa.Text, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("rewrite", sa.Text, nullable=False, default=""),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("feedback_id", "reviewer"),
 )
 
 adapters = sa.Table(
@@ -162,6 +180,53 @@ adapters = sa.Table(
     sa.Column("report", sa.JSON, nullable=False, default=dict),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("activated_at", sa.Float),
+    sa.Column("canary_at", sa.Float),
+    sa.Column("stale_reason", sa.Text, nullable=False, default=""),
+)
+
+release_steps = sa.Table(
+    "release_steps",
+    metadata,
+    sa.Column("step_id", sa.Integer, primary_key=True),
+    sa.Column("adapter", sa.String(64), nullable=False),
+    sa.Column("step", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("author", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+pinned_voices = sa.Table(
+    "pinned_voices",
+    metadata,
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("adapter", sa.String(64), nullable=False),
+    sa.Column("author", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+learned_rows = sa.Table(
+    "learned_rows",
+    metadata,
+    sa.Column("adapter", sa.String(64), primary_key=True),
+    sa.Column("feedback_id", sa.Integer, primary_key=True),
+)
+
+contests = sa.Table(
+    "contests",
+    metadata,
+    sa.Column("contest_id", sa.Integer, primary_key=True),
+    sa.Column("source_answer_id", sa.String(32), nullable=False, index=True),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("left", sa.String(64), nullable=False),
+    sa.Column("right", sa.String(64), nullable=False),
+    sa.Column("left_answer_id", sa.String(32), nullable=False),
+    sa.Column("right_answer_id", sa.String(32), nullable=False),
+    sa.Column("left_text", sa.Text, nullable=False),
+    sa.Column("right_text", sa.Text, nullable=False),
+    sa.Column("choice", sa.String(8), nullable=False, default=""),
+    sa.Column("reviewer", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("voted_at", sa.Float),
 )
 
 preferences = sa.Table(
@@ -325,6 +390,14 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A consistent view of the records."""
     with engine.begin() as connection:
         yield connection
+
+
+def compact(engine: sa.Engine) -> None:
+    """Write SQLite's file anew, so that nothing that was deleted is left in its unused pages. PostgreSQL does it by
+    itself (autovacuum)."""
+    if engine.dialect.name == "sqlite":
+        with closing(engine.raw_connection()) as connection:
+            connection.cursor().execute("VACUUM")
 
 
 def one(engine: sa.Engine, query: sa.Select[*tuple[Any, ...]]) -> Row | None:

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from bot import db
 
 CAUTION = "caution"  # the threshold of the evidence check, 0..1
+CANARY_SHARE = "canary_share"  # the share of conversations that hear a canary, 0..1; 0: none is tried first
+TRAIN_DAYS = "train_days"  # days after which new rows are learned from though they are few
 
 
 def get(engine: sa.Engine, name: str, default: Any = None) -> Any:

@@ -16,6 +16,8 @@ from bot.records import Adapter, Answer, Feedback, Passage, Sentence
 from bot.serving.weights import Weights
 
 if TYPE_CHECKING:  # they bring LangChain along, which `--help` must not wait for
+    from bot.adapters import Release
+    from bot.forgetting import Forgotten
     from bot.manners.learn import Lesson
     from bot.prompts import Prompt, Version
     from bot.quality.manners import Noticed
@@ -85,7 +87,8 @@ def passages(found: Sequence[Passage], as_json: bool) -> None:
 def feedback(queue: Sequence[Feedback], as_json: bool) -> None:
     """The review queue."""
     names = ("feedback_id", "state", "rating", "reason", "question", "answer", "rewrite", "note")
-    _rows(as_json, "feedback", [{name: getattr(row, name) for name in names} for row in queue], names)
+    rows = [{name: getattr(row, name) for name in (*names, "answer_id")} for row in queue]
+    _rows(as_json, "feedback", rows, names)
 
 
 def adapters(versions: Sequence[Adapter], as_json: bool) -> None:
@@ -106,6 +109,28 @@ def adapter(version: Adapter) -> None:
 def speaks(version: Adapter | None) -> None:
     """Who answers customers from now on."""
     console.print(f"From the next question on {version.name if version else 'the base model'} speaks.")
+
+
+def tried(version: Adapter, share: float) -> None:
+    """Who is tried with some conversations from now on."""
+    console.print(f"From the next question on {version.name} speaks in {share:.0%} of the conversations.")
+
+
+def history(steps: Sequence["Release"], as_json: bool) -> None:
+    """What was done with the versions."""
+    rows = [{**asdict(step), "created_at": step.created_at.isoformat("T", "seconds")} for step in steps]
+    _rows(as_json, "history", rows, ("created_at", "adapter", "step", "reason", "author"))
+
+
+def forgotten(gone: "Forgotten", as_json: bool) -> None:
+    """What was erased."""
+    if as_json:
+        _json(asdict(gone))
+        return
+    counts = {name: value for name, value in asdict(gone).items() if isinstance(value, int)}
+    console.print("Erased: " + ", ".join(f"{number} {name}" for name, number in counts.items()) + ".")
+    for name in gone.adapters:
+        console.print(f"{name} has learned from it and is to be trained again.")
 
 
 def models(known: Sequence[Weights], as_json: bool) -> None:

@@ -229,12 +229,14 @@ class Document:
         return self.path.rpartition("/")[0]
 
 
-FeedbackState = Literal["pending", "approved", "rejected"]
+FeedbackState = Literal["pending", "approved", "rejected", "disputed"]
+Tag = Literal["", "style", "wrong fact", "missing"]
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """A rating on its way to the training set. `rewrite` is what a reviewer wants said instead."""
+    """A rating on its way to the training set. `rewrite` is what a reviewer wants said instead; it is `disputed` while
+    as many reviewers are for it as against it. `tag` is the kind of error, `owner` who was told of a wrong fact."""
 
     feedback_id: int
     answer_id: str
@@ -251,14 +253,18 @@ class Feedback:
     adapter: str | None
     trained_in: str | None
     created_at: datetime
+    assignee: str = ""
+    tag: Tag = ""
+    owner: str = ""
 
 
-AdapterState = Literal["candidate", "active", "rejected", "retired"]
+AdapterState = Literal["candidate", "canary", "active", "rejected", "retired"]
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One immutable version of the style. `report` is what the gate measured; `curve` the loss while training."""
+    """One immutable version of the style. `report` is what the gate measured; `curve` the loss while training; `parent`
+    the version that spoke before it; `stale` says why it must not speak again, empty where it may."""
 
     name: str
     state: AdapterState
@@ -269,6 +275,8 @@ class Adapter:
     report: dict[str, Any]
     created_at: datetime
     activated_at: datetime | None
+    canary_at: datetime | None = None
+    stale: str = ""
 
     @property
     def curve(self) -> list[dict[str, float]]:

@@ -1,21 +1,26 @@
 """The operator's page: the versions of the bot's style, what the checks said of each, and which one speaks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from bot import adapters, feedback, jobs, training
+from bot import adapters, jobs, training, voices, watch
 from bot.records import Adapter, Job
-from ui import session, words
+from bot.training import Outlook
+from bot.watch import Comparison
+from ui import release, session, words
 from ui.edge import guarded
 from ui.escape import body, label, sentence
 
 TITLE = "Adapters"
 REFRESH_SECONDS = 2
 UNDER_WAY = ("queued", "running")
+ORDER = {"canary": 0, "active": 1}
 STATES = {
     "active": ("Speaking now", "green", ":material/record_voice_over:"),
+    "canary": ("Tried with some", "orange", ":material/science:"),
     "candidate": ("Ready to promote", "blue", ":material/hourglass_empty:"),
     "rejected": ("Did not pass", "red", ":material/block:"),
     "retired": ("Retired", "gray", ":material/history:"),
@@ -32,13 +37,15 @@ def draw_page() -> None:
     busy = job is not None and job.state in UNDER_WAY
     st.fragment(run_every=REFRESH_SECONDS if busy else None)(draw_training)(busy)
 
-    versions = sorted(adapters.listing(database), key=lambda version: version.state != "active")
+    versions = sorted(adapters.listing(database), key=lambda version: ORDER.get(version.state, len(ORDER)))
     speaking = next((version for version in versions if version.state == "active"), None)
     if speaking is None:
         st.info("The base model speaks. A style version takes over once it is trained and promoted.")
     for version in versions:
         with st.container(border=True, key=f"adapter-{version.name}"):
-            draw_version(version, opened=version == (speaking or versions[0]))
+            draw_version(version, _live(version), opened=version == (speaking or versions[0]))
+    release.draw_folders(voices.pinned(database), versions)
+    release.draw_history(adapters.history(database))
     _draw_asked(speaking)
 
 
@@ -51,17 +58,21 @@ def draw_training(was_busy: bool) -> None:
         busy = job is not None and job.state in UNDER_WAY
         if was_busy and not busy:
             st.rerun()
-        approved, needed = feedback.count_new(desk.database), desk.settings.train_min_rows
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.html(
-                body(f"{approved} of {needed} new approved rows. Training starts by itself at {needed}.", "fd-quiet")
-            )
+        draw_outlook(training.outlook(desk.settings, desk.database))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button("Train now", key="train-now", icon=":material/school:", disabled=busy):
                 session.require_member()
                 training.request(desk.settings, desk.database)
                 st.rerun()
+            release.draw_settings()
         if job is not None:
             draw_job(job)
+
+
+def draw_outlook(outlook: Outlook) -> None:
+    """How many rows wait, when the next run is due, and why not now."""
+    st.html(body(f"{outlook.new} of {outlook.needed} new approved rows", "fd-title"))
+    st.html(body(outlook.reason, "fd-quiet"))
 
 
 def draw_job(job: Job) -> None:
@@ -79,23 +90,44 @@ def draw_job(job: Job) -> None:
         st.error(sentence(f"The last training did not end well: {job.error}"), icon=":material/error:")
 
 
-def draw_version(version: Adapter, *, opened: bool) -> None:
-    """One version: its state, what it was made of, how it did."""
+def draw_version(version: Adapter, live: Sequence[Comparison], *, opened: bool) -> None:
+    """One version: its state, what it was made of, how it did, and how it does with customers."""
     word, colour, icon = STATES[version.state]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(label(version.name), anchor=False, width="content")
-        st.badge(word, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the colours above
+        with st.container(horizontal=True, gap="xsmall", width="content"):
+            if version.stale:
+                st.badge("To be trained again", icon=":material/delete_history:", color="red")
+            st.badge(word, icon=icon, color=colour)  # type: ignore[arg-type]  # one of the colours above
     st.html(body(_facts(version), "fd-quiet"))
+    if version.stale:
+        st.warning(sentence(version.stale), icon=":material/delete_history:")
+    release.draw_live(live, trial=version.state == "canary")
     with st.expander("How it learned and what the checks say", expanded=opened, key=f"details-{version.name}"):
         draw_report(version.report)
         draw_curve(version.curve)
     draw_samples(version)
-    with st.container(horizontal=True):
+    release.draw_lineage(version)
+    draw_actions(version)
+
+
+def draw_actions(version: Adapter) -> None:
+    """What can be done with a version in its state."""
+    name, database = version.name, session.desk().database
+    may_speak = not version.stale and version.state in ("candidate", "retired", "canary")
+    with st.container(horizontal=True, gap="small"), guarded():
         if version.state == "active" and st.button("Roll back", key="roll-back", icon=":material/undo:"):
-            _ask("roll-back", version.name)
-        promotable = version.state in ("candidate", "retired")
-        if promotable and st.button("Promote", key=f"promote-{version.name}", icon=":material/publish:"):
-            _ask("promote", version.name)
+            _ask("roll-back", name)
+        if may_speak and st.button("Promote", key=f"promote-{name}", icon=":material/publish:"):
+            _ask("promote", name)
+        share = voices.share(database)
+        tryable = may_speak and version.state != "canary" and share
+        if tryable and st.button(f"Try with {share:.0%}", key=f"try-{name}", icon=":material/science:"):
+            adapters.start_canary(database, name, session.require_member())
+            st.rerun()
+        if version.state == "canary" and st.button("End the trial", key=f"end-{name}", icon=":material/undo:"):
+            adapters.end_canary(database, session.require_member(), name=name)
+            st.rerun()
 
 
 def draw_curve(curve: list[dict[str, float]]) -> None:
@@ -154,8 +186,7 @@ def draw_promotion(name: str) -> None:
     st.html(body(f"{name} answers every customer from the next question on. You can roll back at any time.", "fd-text"))
     if st.button("Promote", key="confirm-promote", type="primary"):
         with guarded():
-            session.require_member()
-            adapters.activate(session.desk().database, name)
+            adapters.activate(session.desk().database, name, session.require_member())
             _close()
             st.rerun()
 
@@ -167,8 +198,7 @@ def draw_roll_back(name: str, parent: str | None) -> None:
     st.html(body(text, "fd-text"))
     if st.button("Roll back", key="confirm-roll-back", type="primary"):
         with guarded():
-            session.require_member()
-            adapters.roll_back(session.desk().database)
+            adapters.roll_back(session.desk().database, session.require_member(), name=name)
             _close()
             st.rerun()
 
@@ -183,7 +213,15 @@ def _draw_asked(speaking: Adapter | None) -> None:
     if what == "promote":
         draw_promotion(name)
     elif what == "roll-back" and speaking:
-        draw_roll_back(speaking.name, speaking.parent)
+        previous = adapters.before(session.desk().database, speaking)
+        draw_roll_back(speaking.name, previous.name if previous else None)
+
+
+def _live(version: Adapter) -> Sequence[Comparison]:
+    database = session.desk().database
+    if version.state == "canary":
+        return watch.of_canary(database, version)
+    return watch.of_active(database, version) if version.state == "active" else ()
 
 
 def _facts(version: Adapter) -> str:

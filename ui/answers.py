@@ -23,13 +23,17 @@ def draw_all(
 ) -> None:
     """A whole conversation. `standing` says of each cited version whether its document still says the same."""
     ratings = conversations.ratings(desk.database, conversation_id, customer) if given else {}
+    learned = feedback.learned_in(desk.database, list(ratings))
     for answer in given:
         draw_question(answer.question)
         with message("assistant"):
             draw_answer(answer, standing)
             if answer.offers_person:
                 handing_over.draw_offer(answer.answer_id, conversation_id)
-            draw_opinion(answer.answer_id, ratings.get(answer.answer_id), _voice(answer))
+            became = (
+                f" · we learned from your opinion in {learned[answer.answer_id]}" if answer.answer_id in learned else ""
+            )
+            draw_opinion(answer.answer_id, ratings.get(answer.answer_id), _voice(answer) + became)
 
 
 def message(role: str) -> DeltaGenerator:

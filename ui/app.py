@@ -8,14 +8,14 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # `streamlit run` puts only ui/ on the path
 
-from ui import adapters, chat, documents, gaps, insights, labels, prompts, quality, review, session
+from ui import adapters, arena, chat, documents, gaps, insights, labels, prompts, quality, review, session
 from ui.edge import guarded
 
 STYLE = Path(__file__).with_name("style.css")
 # What the staff see beside the chat.
 STAFF = {
     "Knowledge": (documents, gaps),
-    "Voice": (review, prompts, labels, adapters),
+    "Voice": (review, prompts, labels, arena, adapters),
     "Figures": (insights, quality),
 }
 

@@ -4,6 +4,7 @@ Bodies become escaped HTML for `st.html`, which knows no Markdown at all. Labels
 are always Markdown in Streamlit, so there every sign that means something to it is disarmed.
 """
 
+import difflib
 import html
 import re
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=])")
 # Streamlit finds these after parsing, where a backslash no longer helps; an invisible joiner breaks them up.
 _FOUND_LATE = re.compile(r"(?<=[:@])|(?<=www)(?=\.)", re.IGNORECASE)
 _JOINER = "\u2060"
+_WORD = re.compile(r"\S+\s*|\s+")
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
@@ -53,6 +55,19 @@ def highlighted(text: str, quotes: list[str]) -> str:
             pieces += [html.escape(text[place:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
             place = end
     return f'<div class="fd-text fd-passage">{"".join([*pieces, html.escape(text[place:])])}</div>'
+
+
+def difference(before: str, after: str) -> str:
+    """Two texts as one piece of inert HTML: words of the first alone are struck out, those of the second set off."""
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    pieces = []
+    for kind, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = (html.escape("".join(words)) for words in (old[start:end], new[first:last]))
+        if kind == "equal":
+            pieces.append(gone)
+        else:
+            pieces += [f"<del>{gone}</del>" if gone else "", f"<ins>{come}</ins>" if come else ""]
+    return f'<div class="fd-text fd-difference">{"".join(pieces)}</div>'
 
 
 def _emphasised(said: str, key: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bot import bell, conversations, gaps, handoffs, retries
+from bot import bell, conversations, feedback, gaps, handoffs, retries, triage
 from bot.desk import Desk
 from bot.errors import NotAllowed
 from bot.gaps import Cluster, Gap
 from bot.handoffs import Handoff
+from bot.records import Feedback
 from ui import session, words
 from ui.edge import guarded
 from ui.escape import answer_body, body, label
@@ -28,6 +29,8 @@ def draw_page() -> None:
     desk = session.desk()
     with guarded():
         draw_waiting(desk, handoffs.listing(desk.database))
+    with guarded():
+        draw_wrong(desk, feedback.reports(desk.database))
     with guarded():
         draw_open(gaps.clusters(desk.database))
     with guarded():
@@ -61,6 +64,26 @@ def draw_handoff(one: Handoff, transcript: str, contact: str) -> None:
         with guarded():
             handoffs.done(session.desk().database, one.handoff_id, session.require_member())
             st.rerun()
+
+
+def draw_wrong(desk: Desk, reports: Sequence[Feedback]) -> None:
+    """Answers that a reviewer found wrong, for the owner of the document; nothing where there are none."""
+    if not reports:
+        return
+    st.subheader("Found wrong by a reviewer", anchor=False)
+    for item in reports:
+        with st.container(border=True, key=f"wrong-{item.feedback_id}"):
+            st.html(body(item.question, "fd-title"))
+            st.html(answer_body(item.answer))
+            documents = ", ".join(words.name(path) for path in triage.documents_of(desk.database, item)[:2])
+            st.caption(label(f"Owner: {item.owner or NOBODY} · {documents} · reported by {item.reviewer}"))
+            for said in (item.note, item.comment):
+                if said:
+                    st.html(body(f"“{said}”", "fd-text fd-comment"))
+            if st.button("Seen to", key=f"wrong-done-{item.feedback_id}", icon=":material/check:"):
+                with guarded():
+                    feedback.settle_report(desk.database, item.feedback_id, session.require_member())
+                    st.rerun()
 
 
 def draw_open(clusters: Sequence[Cluster]) -> None:

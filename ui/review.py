@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bot import feedback, ground, pins
+from bot import feedback, pins, triage
 from bot.pins import Pin
 from bot.records import Feedback, FeedbackState
-from ui import session, words
+from ui import deciding, reviewing, session, words
 from ui.edge import guarded
-from ui.escape import answer_body, body, label
+from ui.escape import answer_body, body, difference, label
 
 TITLE = "Review"
 ITEMS_A_PAGE = 10
@@ -17,13 +17,20 @@ FILTERS: dict[str, FeedbackState | None] = {
     "Pending": "pending",
     "Approved": "approved",
     "Rejected": "rejected",
+    "Disputed": "disputed",
     "All": None,
 }
-BADGES = {"pending": ("Pending", "gray"), "approved": ("Approved", "green"), "rejected": ("Rejected", "red")}
+BADGES = {
+    "pending": ("Pending", "gray"),
+    "approved": ("Approved", "green"),
+    "rejected": ("Rejected", "red"),
+    "disputed": ("Disputed", "violet"),
+}
 NOTHING = {
     "Pending": "Nothing waits for review. New ratings from the chat appear here.",
     "Approved": "Nothing is approved yet. Approved answers teach the bot its style.",
     "Rejected": "Nothing has been rejected.",
+    "Disputed": "Reviewers agree. Where two of them disagree, a third opinion is asked for here.",
     "All": "There is no feedback yet. Ratings from the chat appear here.",
 }
 
@@ -35,17 +42,26 @@ def draw_page() -> None:
     st.html(body(greeting, "fd-greeting"))
     desk = session.desk()
     draw_counter(feedback.count_new(desk.database), desk.settings.train_min_rows)
-    chosen = st.segmented_control(
-        "Show", list(FILTERS), default="Pending", required=True, key="review-filter", label_visibility="collapsed"
-    )
-    items = feedback.listing(desk.database, FILTERS[chosen or "Pending"])
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        chosen = st.segmented_control(
+            "Show", list(FILTERS), default="Pending", required=True, key="review-filter", label_visibility="collapsed"
+        )
+        with st.container(horizontal=True, gap="small", width="content"):
+            every = feedback.listing(desk.database, FILTERS[chosen or "Pending"])
+            wanted = reviewing.draw_filter(every, feedback.reviewers(desk.database))
+            reviewing.draw_name()
+    items = [item for item in every if wanted.takes(item, session.reviewer())]
     if not items:
-        st.info(NOTHING[chosen or "Pending"], icon=":material/inbox:")
+        nothing = "Nothing fits what was chosen above." if every else NOTHING[chosen or "Pending"]
+        st.info(nothing, icon=":material/inbox:")
     shown = st.session_state.get("items-shown", ITEMS_A_PAGE)
     pinned = pins.listing(desk.database)
+    reviewing.draw_undo()
+    reviewing.draw_batch([item for item in items[:shown] if item.state == "pending"])
+    first = next((item for item in items if item.state == "pending"), None)
     for item in items[:shown]:
         with st.container(border=True, key=f"feedback-{item.feedback_id}"):
-            draw_item(item, [pin for pin in pinned if pins.says_the_same(pin, item)])
+            draw_item(item, [pin for pin in pinned if pins.says_the_same(pin, item)], on_top=item == first)
     if len(items) > shown and st.button(f"Show more ({len(items) - shown})", key="more-feedback"):
         st.session_state["items-shown"] = shown + ITEMS_A_PAGE
         st.rerun()
@@ -59,19 +75,25 @@ def draw_counter(approved: int, needed: int) -> None:
     st.progress(min(1.0, approved / needed), text=text)
 
 
-def draw_item(item: Feedback, pinned: Sequence[Pin]) -> None:
+def draw_item(item: Feedback, pinned: Sequence[Pin], *, on_top: bool = False) -> None:
     """One opinion: what was asked and said, on what grounds, and what the reviewer makes of it. `pinned` are the
-    questions that it was pinned to, the newest first."""
+    questions that it was pinned to, the newest first; the one `on_top` of those that wait is decided by keys."""
     word, colour = BADGES[item.state]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.html(body(item.question, "fd-title"), width="content")
-        with st.container(horizontal=True, gap="xsmall", width="content"):
+        with st.container(horizontal=True, gap="xsmall", width="content", vertical_alignment="center"):
+            if item.assignee:
+                st.badge(label(item.assignee), icon=":material/person:", color="gray")
+            if item.tag:
+                st.badge(item.tag.capitalize(), icon=":material/sell:", color="violet")
             if item.trained_in:
                 st.badge(label(f"in {item.trained_in}"), icon=":material/school:", color="blue")
             if item.state == "approved" and not all(pin.voided for pin in pinned):
                 st.badge("Pinned", icon=":material/keep:", color="orange")
             if item.state != "pending":
                 st.badge(word, color=colour)  # type: ignore[arg-type]  # one of the colours above
+            else:
+                st.checkbox("Select", key=f"pick-{item.feedback_id}", label_visibility="collapsed")
     st.html(answer_body(item.answer))
     draw_opinion(item)
     if item.evidence:
@@ -83,7 +105,7 @@ def draw_item(item: Feedback, pinned: Sequence[Pin]) -> None:
                 st.html(body(" · ".join(dict.fromkeys(part for part in place if part)), "fd-title"))
                 st.html(body(passage.text, "fd-text fd-passage"))
     if item.state == "pending":
-        draw_decision(item)
+        deciding.draw_decision(item, triage.suggest(item), keys=on_top)
     else:
         draw_decided(item, pinned)
 
@@ -98,47 +120,37 @@ def draw_opinion(item: Feedback) -> None:
         st.html(body(f"“{item.comment}”", "fd-text fd-comment"))
 
 
-def draw_decision(item: Feedback) -> None:
-    """Approve, rewrite or reject."""
-    number = item.feedback_id
-    with st.form(f"decide-{number}", border=False, enter_to_submit=False):
-        rewrite = st.text_area(
-            "How it should be said", value=item.rewrite or item.answer, height="content", key=f"rewrite-{number}"
-        )
-        note = st.text_input("Note, when rejecting", key=f"note-{number}", placeholder="Why not? (optional)")
-        with st.container(horizontal=True, gap="small"):
-            as_is = st.form_submit_button("Approve as is", key=f"approve-{number}", icon=":material/check:")
-            rewritten = st.form_submit_button("Approve rewrite", key=f"approve-rewrite-{number}", type="primary")
-            rejected = st.form_submit_button("Reject", key=f"reject-{number}", icon=":material/close:")
-    with guarded():
-        if as_is:
-            _approve(item, item.answer)
-        if rewritten:
-            _approve(item, rewrite or "")
-        if rejected:
-            feedback.reject(session.desk().database, number, session.require_member(), note or "")
-            st.rerun()
-
-
 def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:
     """What was decided, what it is pinned to, and the way back while nothing has learned from it."""
     if item.rewrite and item.rewrite != item.answer:
-        st.caption("Approved as")
+        st.caption("Approved as" if item.state == "approved" else "Proposed")
         st.html(answer_body(item.rewrite))
+        with st.expander("What was changed", key=f"changed-{item.feedback_id}", type="compact"):
+            st.html(difference(item.answer, item.rewrite))
     if item.note:
         st.html(body(f"Note: {item.note}", "fd-quiet"))
+    if item.tag == "wrong fact":
+        st.caption(f":material/assignment_ind: Reported to {label(item.owner or 'nobody: no owner is named')}")
+    said = feedback.opinions(session.desk().database, item.feedback_id)
+    mine = not said or session.reviewer() in [one.reviewer for one in said]
+    if item.trained_in is None:
+        deciding.draw_second_opinion(item, said, asked=not mine)
     if item.state == "approved":
         draw_pins(pinned)
     with st.container(horizontal=True, gap="small"):
         if item.state == "approved":
             draw_pinning(item, more=any(not pin.voided for pin in pinned))
-        undone = item.trained_in is None and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:")
+        undone = (
+            mine
+            and item.trained_in is None
+            and st.button("Undo", key=f"undo-{item.feedback_id}", icon=":material/undo:")
+        )
     if undone:
         with guarded():
-            database, reviewer = session.desk().database, session.require_member()
+            database, reviewer = session.desk().database, session.reviewer()
             for pin in pinned:
                 pins.unpin(database, pin.pin_id, reviewer)
-            feedback.reopen(database, item.feedback_id)
+            feedback.undo(database, item.feedback_id, reviewer)
             st.rerun()
 
 
@@ -180,29 +192,8 @@ def draw_pinning(item: Feedback, *, more: bool) -> None:
             _pin(item, [line for line in (asked or "").splitlines() if line.strip()])
 
 
-def draw_refusal(sentences: list[str]) -> None:
-    """Sentences that say more than the evidence does."""
-    st.error("Not approved: the evidence does not say this. Style may change, facts may not.", icon=":material/block:")
-    for sentence in sentences:
-        st.html(body(f"“{sentence}”", "fd-text fd-comment"))
-
-
-def _approve(item: Feedback, text: str) -> None:
-    reviewer = session.require_member()
-    if not text.strip():
-        st.warning("The rewrite is empty. Write how the answer should sound, or reject it.")
-        return
-    with st.spinner("Checking against the evidence…"):
-        unsupported = ground.unsupported(text, item.evidence)
-    if unsupported:
-        draw_refusal(unsupported)
-        return
-    feedback.approve(session.desk().database, item.feedback_id, reviewer, text.strip())
-    st.rerun()
-
-
 def _pin(item: Feedback, questions: Sequence[str]) -> None:
-    desk, reviewer = session.desk(), session.require_member()
+    desk, reviewer = session.desk(), session.reviewer()
     if not questions:
         st.warning("Write at least one question that this answers.")
         return

@@ -105,6 +105,19 @@ def require_member() -> str:
     return name
 
 
+def reviewer() -> str:
+    """Under which name the member of staff at this browser decides: what they said on the Review page, because all of
+    them share one password. Raises `NotAllowed` where the session has ended."""
+    name = require_member()
+    return str(st.session_state.get("reviewer") or name)
+
+
+def review_as(name: str) -> None:
+    """Decide under this name from now on, or, where it is empty, under that of all."""
+    require_member()
+    st.session_state["reviewer"] = " ".join(name.split())
+
+
 def log_in(password: str) -> None:
     """Start a staff session in this browser. Raises `NotAllowed` where the password is wrong or tried too often."""
     address = st.context.ip_address or "this machine"

@@ -27,6 +27,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "workers.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "gaps": {"task": "workers.tasks.look_at_gaps", "schedule": 10.0, "options": {"expires": 10}},
+        "voices": {"task": "workers.tasks.watch_voices", "schedule": 30.0, "options": {"expires": 30}},
         "train": {
             "task": "workers.tasks.train_if_due",
             "schedule": 60 * settings.train_check_minutes,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot import bell, db, jobs, pins, retries, training
+from bot import bell, db, jobs, pins, retries, training, watch
 from bot.desk import Desk
 from bot.errors import ModelUnavailable, SearchUnavailable, TrainingRefused
 from bot.log import get_log
@@ -40,9 +40,15 @@ def relearn_manners(desk: Desk) -> None:
 
 
 def train_if_due(desk: Desk) -> None:
-    """Queue a training run when enough new approved rows wait."""
+    """Queue a training run when enough new approved rows wait, or some have waited long."""
     if training.is_due(desk.settings, desk.database):
         training.request(desk.settings, desk.database)
+
+
+def watch_voices(desk: Desk) -> None:
+    """Roll back a version that does worse with customers, let a canary that held speak to all."""
+    for done in watch.look(desk.database):
+        log.info("a version was released or rolled back", what=done)
 
 
 def look_at_gaps(desk: Desk) -> None:

@@ -21,7 +21,7 @@ def train(lane: str) -> None:
 
 @app.task
 def train_if_due() -> None:
-    """Queue a training run when enough new approved rows wait."""
+    """Queue a training run when enough new approved rows wait, or some have waited long."""
     sweeping.train_if_due(running.desk())
 
 
@@ -35,3 +35,9 @@ def sweep() -> None:
 def look_at_gaps() -> None:
     """Void pinned answers whose documents have changed, and see to the questions that had no answer."""
     sweeping.look_at_gaps(running.desk())
+
+
+@app.task
+def watch_voices() -> None:
+    """Roll back a version that does worse with customers, let a canary that held speak to all."""
+    sweeping.watch_voices(running.desk())

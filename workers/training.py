@@ -14,6 +14,7 @@ from bot.records import Job
 
 LOOK_SECONDS = 0.5
 ENDED = ("done", "failed", "quarantined")
+VERDICTS = {"active": "speaks from the next question on", "canary": "is tried with a share of the conversations"}
 
 
 def request(desk: Desk) -> int:
@@ -54,8 +55,7 @@ def follow(desk: Desk, job_id: int, console: Console, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"adapter": newest.name, "state": newest.state, "report": newest.report}))
         return
-    verdict = "speaks from the next question on" if newest.state == "active" else "was refused by the gate"
-    console.print(f"{newest.name} {verdict}.")
+    console.print(f"{newest.name} {VERDICTS.get(newest.state, 'was refused by the gate')}.")
     for check in newest.report.get("checks", []):
         console.print(f"  {check['name']}: {check['before']:.3f} -> {check['after']:.3f} ({_word(check['passed'])})")
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from given_pages import answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
-from bot import adapters, db, jobs
+from bot import adapters, db, jobs, preferences, voices
+from bot.errors import AdapterRefused
 from ui.insights import by_voice, summarise
 
 REPORT = {
@@ -79,6 +80,74 @@ def test_a_version_with_little_on_record_is_still_drawn(
     page = staff_page("adapters").run()
     assert not page.exception and not page.error
     assert "No training curve was recorded." in [caption.value for caption in page.caption]
+
+
+def test_a_version_is_tried_with_some_conversations_first(
+    engine: sa.Engine, staff_page: Callable[[str], AppTest]
+) -> None:
+    register(engine, "style-v1")
+    page = staff_page("adapters").run()
+    page.button(key="try-style-v1").click().run()
+    trial = adapters.canary(engine)
+    assert trial and trial.name == "style-v1"
+    assert "No conversation has heard it yet." in [caption.value for caption in page.caption]
+    told(engine, answer(index(engine)))
+    page.run()
+    assert page.table[0].value.iloc[2].tolist()[:3] == ["Left without an answer", "0 of 1", "0 of 0"]
+    page.button(key="end-style-v1").click().run()
+    assert adapters.canary(engine) is None
+    steps = [(one.step, one.author) for one in adapters.history(engine)]
+    assert steps == [("rolled back", "staff"), ("canary", "staff"), ("trained", "")]
+
+
+def test_the_history_says_what_was_done_and_why(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    register(engine, "style-v1")
+    adapters.activate(engine, "style-v1", "ann")
+    adapters.roll_back(engine, reason="9 of 9 conversations that a <b>customer</b> rated down.")
+    page = staff_page("adapters").run()
+    captions = [caption.value for caption in page.caption]
+    assert any("was rolled back" in caption for caption in captions)
+    assert any("speaks · by ann" in caption for caption in captions)
+    assert "9 of 9 conversations that a &lt;b&gt;customer&lt;/b&gt; rated down." in shown(page)
+
+
+def test_an_operator_sets_how_versions_are_released(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    page = staff_page("adapters").run()
+    page.select_slider(key="canary-share").set_value(0.0)
+    page.select_slider(key="train-days").set_value(30)
+    page.button(key="save-release-settings").click().run()
+    assert voices.share(engine) == 0
+    assert preferences.get(engine, preferences.TRAIN_DAYS) == 30
+
+
+def test_a_folder_is_given_a_version_of_its_own(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    index(engine, "products/stoves.md")
+    register(engine, "style-v1")
+    page = staff_page("adapters").run()
+    page.button(key="pin-voice").click().run()
+    speaking = voices.speaking(engine, collection="products")
+    assert speaking and speaking.name == "style-v1"
+    page.button(key="unpin-products").click().run()
+    assert voices.speaking(engine, collection="products") is None
+
+
+def test_a_version_that_learned_what_was_erased_says_so_and_cannot_be_promoted(
+    engine: sa.Engine, staff_page: Callable[[str], AppTest]
+) -> None:
+    register(engine, "style-v1")
+    with db.writing(engine) as connection:
+        adapters.learned(connection, "style-v1", [1])
+        adapters.mark_stale(connection, [1], "What it learned from was erased.")
+    page = staff_page("adapters").run()
+    assert "What it learned from was erased" in page.warning[0].value
+    with pytest.raises(KeyError):
+        page.button(key="promote-style-v1")
+    with pytest.raises(AdapterRefused, match="erased"):
+        adapters.activate(engine, "style-v1")
+
+
+def test_the_page_says_when_the_next_training_is_due(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    assert "nothing new to learn" in shown(staff_page("adapters").run())
 
 
 def test_training_is_asked_for_once_and_shows_how_far_it_is(

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown
+from given_pages import answer, index, shown, told
 from langchain_core.embeddings import Embeddings
 from streamlit.testing.v1 import AppTest
 
-from bot import db, feedback, model, pins
+from bot import db, feedback, gaps, model, pins
 from bot.settings import Settings
 
 
@@ -168,3 +168,139 @@ def test_undoing_an_approval_unpins_the_answer(engine: sa.Engine, row: int, appr
     approved.button(key=f"pin-{row}").click().run()
     approved.button(key=f"undo-{row}").click().run()
     assert [pin.voided for pin in pins.listing(engine)] == [True]
+
+
+# several reviewers, several rows
+
+
+def as_reviewer(page: AppTest, name: str) -> AppTest:
+    page.session_state["reviewer"] = name
+    return page
+
+
+@pytest.fixture
+def rows(engine: sa.Engine) -> list[int]:
+    """Three answers that wait, of which the last says what no passage says."""
+    passage = index(engine)
+    texts = ["Anything unused may be returned within 45 days [1].", "The refund takes 5 working days [1]."]
+    given = [answer(passage, text, f"a{number}") for number, text in enumerate([*texts, "It takes 60 days [1]."])]
+    return [feedback.rate(engine, one, number % 2) for number, one in enumerate(given)]
+
+
+def states(engine: sa.Engine, rows: list[int]) -> list[str]:
+    return [feedback.find(engine, row).state for row in rows]
+
+
+def test_what_was_changed_is_shown(engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]) -> None:
+    rewrite = "Happy to help: anything unused may be returned within 45 days [1]."
+    page = decide(staff_page("review").run(), row, "approve-rewrite", rewrite)
+    page.button_group(key="review-filter").set_value("Approved").run()
+    assert "<del>Anything </del><ins>Happy to help: anything </ins>unused" in shown(page)
+    assert any("Style" in element.value for element in page.markdown)
+
+
+def test_the_rules_suggest_and_the_keys_decide_the_row_on_top(
+    rows: list[int], staff_page: Callable[[str], AppTest]
+) -> None:
+    page = staff_page("review").run()
+    assert "Suggested: Wrong fact" in page.caption[1].value
+    assert page.button(key=f"approve-{rows[2]}").proto.shortcut == "a"
+    assert page.button(key=f"approve-{rows[1]}").proto.shortcut == ""
+
+
+def test_several_rows_are_approved_at_once_and_what_no_passage_says_waits_on(
+    engine: sa.Engine, rows: list[int], staff_page: Callable[[str], AppTest]
+) -> None:
+    page = staff_page("review").run()
+    for row in rows:
+        page.checkbox(key=f"pick-{row}").check()
+    page.run().button(key="batch-approve").click().run()
+    assert states(engine, rows) == ["approved", "approved", "pending"]
+    assert "2 rows approved" in captions(page) and "1 row left waiting" in captions(page)
+    # and with one click all of it is undone
+    page.button(key="undo-last").click().run()
+    assert states(engine, rows) == ["pending"] * 3
+
+
+def test_rows_are_assigned_and_found_by_whom_they_were_assigned_to(
+    engine: sa.Engine, rows: list[int], staff_page: Callable[[str], AppTest]
+) -> None:
+    page = as_reviewer(staff_page("review"), "bob").run()
+    page.checkbox(key=f"pick-{rows[0]}").check().run()
+    page.text_input(key="batch-assignee").set_value("bob")
+    page.button(key="batch-assign").click().run()
+    assert feedback.find(engine, rows[0]).assignee == "bob"
+    page.selectbox(key="filter-assignee").set_value("Me").run()
+    assert [area.key for area in page.text_area] == [f"rewrite-{rows[0]}"]
+
+
+def test_rows_are_found_by_rating_and_by_words(rows: list[int], staff_page: Callable[[str], AppTest]) -> None:
+    page = staff_page("review").run()
+    page.selectbox(key="filter-rating").set_value("Liked").run()
+    assert [area.key for area in page.text_area] == [f"rewrite-{rows[1]}"]
+    page.selectbox(key="filter-rating").set_value("Any")
+    page.text_input(key="filter-words").set_value("60 DAYS").run()
+    assert [area.key for area in page.text_area] == [f"rewrite-{rows[2]}"]
+    page.text_input(key="filter-words").set_value("nothing like it").run()
+    assert "Nothing fits" in page.info[0].value
+
+
+def test_a_second_reviewer_who_disagrees_makes_a_row_disputed_and_a_third_decides(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    feedback.approve(engine, row, "ann")
+    page = as_reviewer(staff_page("review"), "bob").run()
+    page.button_group(key="review-filter").set_value("Approved").run()
+    page.button(key=f"second-reject-{row}").click().run()
+    assert feedback.find(engine, row).state == "disputed"
+    page = as_reviewer(page, "cleo")
+    page.button_group(key="review-filter").set_value("Disputed").run()
+    assert "ann approved it" in captions(page) and "bob rejected it" in captions(page)
+    page.button(key=f"second-approve-{row}").click().run()
+    assert feedback.find(engine, row).state == "approved"
+
+
+def test_the_one_who_decided_is_not_asked_for_a_second_opinion(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    page = as_reviewer(staff_page("review"), "ann").run()
+    decide(page, row, "approve")
+    page.button_group(key="review-filter").set_value("Approved").run()
+    with pytest.raises(KeyError):
+        page.button(key=f"second-reject-{row}")
+
+
+def test_a_wrong_fact_is_shown_to_the_owner_of_the_document(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    page = staff_page("review").run()
+    page.text_input(key=f"note-{row}").set_value("It is 30 days now.")
+    decide(page, row, "wrong")
+    found = feedback.find(engine, row)
+    assert (found.state, found.tag) == ("rejected", "wrong fact")
+    gaps_page = staff_page("gaps").run()
+    assert "It is 30 days now." in shown(gaps_page) and r"returns\.md" in captions(gaps_page)
+    gaps_page.button(key=f"wrong-done-{row}").click().run()
+    assert feedback.reports(engine) == []
+
+
+def test_what_is_missing_goes_to_the_gaps(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_alike(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
+        return AllAlike()
+
+    monkeypatch.setattr(model, "embeddings", all_alike)
+    told(engine, answer(index(engine, text="Anything unused may be returned. In 45 days."), answer_id="a1"))
+    decide(staff_page("review").run(), row, "missing")
+    assert (feedback.find(engine, row).tag, gaps.count_open(engine)) == ("missing", 1)
+
+
+def test_a_reviewer_says_under_which_name_they_review(
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest]
+) -> None:
+    page = staff_page("review").run()
+    page.text_input(key="reviewer-name").set_value(" Maria  Lind ")
+    page.button(key="save-reviewer-name").click().run()
+    decide(page, row, "approve")
+    assert feedback.find(engine, row).reviewer == "Maria Lind"

@@ -12,7 +12,7 @@ from bot import staff
 from bot.errors import NotAllowed
 from ui.session import FREE_ATTEMPTS, LONGEST_WAIT_SECONDS, Attempts
 
-STAFF_PAGES = ("documents", "gaps", "review", "prompts", "labels", "adapters", "insights", "quality")
+STAFF_PAGES = ("documents", "gaps", "review", "prompts", "labels", "arena", "adapters", "insights", "quality")
 
 
 def log_in(page: AppTest, password: str) -> AppTest:

@@ -1,13 +1,13 @@
-"""A trained adapter's way into the registry: candidate first, then active or rejected, in one transaction with the
-end of its job, so that a run which was taken over publishes nothing."""
+"""A trained adapter's way into the registry: candidate first, then canary, active or rejected, in one transaction with
+the end of its job, so that a run which was taken over publishes nothing."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot import adapters, db, feedback, jobs, model
+from bot import adapters, db, feedback, jobs, model, voices
 from bot.desk import Desk
-from bot.records import Adapter, Feedback, Job
+from bot.records import Adapter, AdapterState, Feedback, Job
 from workers.style.curate import Curated
 from workers.style.gate import Verdict
 
@@ -27,7 +27,7 @@ def clear_interrupted(desk: Desk) -> None:
 def hand_back(desk: Desk, rows: Curated) -> None:
     """Reject the rows that are not fit to learn from, with the reason for the reviewer to read."""
     for feedback_id, reason in rows.refused:
-        feedback.reject(desk.database, feedback_id, TRAINER, reason)
+        feedback.hand_back(desk.database, feedback_id, TRAINER, reason)
 
 
 @contextmanager
@@ -52,19 +52,32 @@ def candidate(desk: Desk, job: Job, trained: "Trained") -> Iterator[Adapter]:
 
 
 def decide(desk: Desk, job: Job, candidate: Adapter, verdict: Verdict, learned: Sequence[Feedback]) -> None:
-    """Let the candidate speak, or reject it with the report kept, and end the job. Raises `LeaseLost`."""
+    """Let the candidate speak, to some conversations first where there are enough to judge it by, or reject it with the
+    report kept, and end the job. Raises `LeaseLost`."""
     if verdict.passed:
         model.ensure_adapter(desk.settings, candidate)
+    state, reason = _next_state(desk, verdict)
+    ids = [row.feedback_id for row in learned]
     with db.writing(desk.database) as connection:
-        adapters.judge(connection, candidate.name, verdict.report(), "active" if verdict.passed else "rejected")
+        adapters.judge(connection, candidate.name, verdict.report(), state, reason)
+        adapters.learned(connection, candidate.name, ids)  # a rejected one, too, has it in its weights
         if verdict.passed:
-            feedback.mark_trained(connection, [row.feedback_id for row in learned], candidate.name)
+            feedback.mark_trained(connection, ids, candidate.name)
         jobs.finish(connection, job)
     if not verdict.passed:
         model.drop_adapter(desk.settings, candidate.name)
 
 
+def _next_state(desk: Desk, verdict: Verdict) -> tuple[AdapterState, str]:
+    if not verdict.passed:
+        failed = ", ".join(check.name for check in verdict.checks if not check.passed)
+        return "rejected", f"It did not pass: {failed}."
+    if voices.may_judge(desk.database):
+        return "canary", f"It passed every check; {voices.share(desk.database):.0%} of the conversations hear it first."
+    return "active", "It passed every check."
+
+
 def _reject(desk: Desk, name: str, reason: str) -> None:
     with db.writing(desk.database) as connection:
         report = {"passed": False, "checks": [], "samples": [], "reason": reason}
-        adapters.judge(connection, name, report, "rejected")
+        adapters.judge(connection, name, report, "rejected", reason)
