@@ -2,6 +2,6 @@
 
 from bot.style.guide import Style, load, read
 from bot.style.parts import Part
-from bot.style.scores import StyleScore, score
+from bot.style.scores import StyleScore, as_kept, score
 
-__all__ = ["Part", "Style", "StyleScore", "load", "read", "score"]
+__all__ = ["Part", "Style", "StyleScore", "as_kept", "load", "read", "score"]

@@ -1,6 +1,8 @@
 """The style score of one text: 0..100, the weighted mean of its parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from bot import sentences
 from bot.style.closeness import Approved
@@ -8,6 +10,7 @@ from bot.style.guide import Style
 from bot.style.parts import PARTS, Part
 
 CLOSENESS = "closeness"
+LEAST_KEPT = 0.8
 
 
 @dataclass(frozen=True)
@@ -36,3 +39,12 @@ def score(text: str, style: Style, approved: Approved | None = None) -> StyleSco
     whole = sum(weights.values())
     total = sum(weights[name] * part.value for name, part in parts.items()) / whole if whole else 1.0
     return StyleScore(round(100 * total, 1), parts)
+
+
+def as_kept(style: Style, answers: Sequence[str], least: float = LEAST_KEPT) -> Style:
+    """The style without the wishes that these approved answers do not keep themselves: their parts weigh nothing. So a
+    `style.yaml` that was written for another voice judges nobody."""
+    scores = [score(text, style) for text in answers]
+    values = {name: [one.parts[name].value for one in scores if name in one.parts] for name in PARTS}
+    broken = [name for name, found in values.items() if found and fmean(found) < least]
+    return style.model_copy(update={"weights": {**style.weights, **dict.fromkeys(broken, 0.0)}})

@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from bot import adapters, jobs
+from bot import adapters, jobs, style
 from bot.desk import Desk
 from bot.records import Job
+from bot.style.closeness import Approved
 from ingest import sample
 from workers.style import gate, publish
 from workers.style.curate import enough, split
@@ -34,8 +35,10 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
     with publish.candidate(desk, job, trained) as candidate:
         voices = [candidate, speaking] if speaking else [candidate]
         questions = gate.pick(sample.questions(), desk.settings.gate_questions)
+        wanted = style.as_kept(style.load(desk.settings), [row.rewrite for row in rows.kept])
+        approved = Approved.of(desk.embeddings, [row.rewrite for row in rows.kept])
         with examine(desk, voices, questions, tell) as ask:
-            verdict = gate.judge(candidate, speaking, ask)
+            verdict = gate.judge(candidate, speaking, ask, wanted, approved)
         tell({"stage": "publishing"})
         publish.decide(desk, job, candidate, verdict, rows.kept)
 

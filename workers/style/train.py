@@ -26,6 +26,7 @@ from workers.style import store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.lessons import Lesson
+from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
 
 
@@ -78,6 +79,7 @@ def train(
         "held_out_before": before,
         "held_out_speaking": said_now,
         "held_out_after": course.best,
+        "closed_book": asdict(closed_book(student, tokenizer)),
         "tokens": course.tokens,
         "seconds": round(time.perf_counter() - begun, 1),
         "tokens_per_second": round(course.tokens / course.seconds, 1),
