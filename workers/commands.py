@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+METHODS = ("lora", "rslora", "dora")
+
 app = typer.Typer()
 
 
@@ -49,18 +51,20 @@ def password() -> None:
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option(help="How the style is learned: lora.")] = "lora",
+    method: Annotated[str, typer.Option(help="How the style is learned: lora, rslora or dora.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Stay until the adapter speaks or was refused.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a style adapter on the approved rows; it speaks by itself if the gate lets it."""
-    from bot.desk import open_desk
     from workers import training
 
-    if method != "lora":
-        raise typer.BadParameter(f"'{method}' is not a method that is known here; choose lora", param_hint="--method")
-    desk, console = open_desk(), Console()
+    if method not in ("", *METHODS):
+        known = ", ".join(METHODS)
+        raise typer.BadParameter(
+            f"'{method}' is not a method that is known here; choose {known}", param_hint="--method"
+        )
+    desk, console = training.desk_for(method, only_plan=dry_run), Console()
     if dry_run:
         training.show_plan(desk, console, as_json)
         return

@@ -44,10 +44,14 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
 
 
 def plan(desk: Desk) -> dict[str, Any]:
-    """What `improve` would do: rows kept and refused, optimizer steps, seconds. Trains and changes nothing."""
+    """What `improve` would do: rows kept and refused, optimizer steps, seconds, bytes of memory.
+    Trains and changes nothing. Raises `ModelMissing`."""
+    from workers.style.train import memory_plan  # knows the device, and loads torch for that
+
     rows = fit_rows(desk)
     learn, held_out = split(rows.kept)
     recipe = Recipe.of(desk.settings)
+    lessons = [lesson(desk, row) for row in learn]
     seen = [one.meta["tokens_per_second"] for one in adapters.listing(desk.database) if one.meta]
     speed = seen[0] if seen else TOKENS_PER_SECOND
     return {
@@ -56,5 +60,7 @@ def plan(desk: Desk) -> dict[str, Any]:
         "refused": [{"feedback_id": key, "reason": reason} for key, reason in rows.refused],
         "enough": len(rows.kept) >= desk.settings.train_min_rows,
         "steps": recipe.steps(len(learn)),
-        "estimated_seconds": recipe.seconds([lesson(desk, row) for row in learn], speed),
+        "estimated_seconds": recipe.seconds(lessons, speed),
+        "method": recipe.method,
+        "memory": memory_plan(desk.settings, recipe, lessons).figures(),
     }

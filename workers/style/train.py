@@ -22,10 +22,11 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import store
+from workers.style import keeping, memory, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.lessons import Lesson
+from workers.style.memory import MemoryPlan
 from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
 
@@ -58,10 +59,13 @@ def train(
             "rewrites of other questions."
         )
     recipe, begun = Recipe.of(settings), time.perf_counter()
+    needed = memory_plan(settings, recipe, lessons)
+    memory.check(needed)
     torch.manual_seed(recipe.seed)
     base, tokenizer, device = load_base(settings)
     examined = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
-    to_learn = batches([example(tokenizer, one) for one in lessons], recipe.rows_per_batch, device)
+    replayed = keeping.lessons(base, tokenizer, lessons, recipe.replay_share, recipe.seed)
+    to_learn = batches([example(tokenizer, one) for one in (*lessons, *replayed)], recipe.rows_per_batch, device)
     before = held_out_loss(base, examined)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
@@ -72,7 +76,8 @@ def train(
         "base": settings.model,
         "parent": speaking.name if speaking else None,
         "data_digest": digest(lessons, held_out),
-        "rows": {"train": len(lessons), "held_out": len(held_out)},
+        "rows": {"train": len(lessons), "held_out": len(held_out), "replayed": len(replayed)},
+        "facts": settings.train_facts,
         **asdict(recipe),
         "device": device,
         "curve": course.curve,
@@ -80,6 +85,7 @@ def train(
         "held_out_speaking": said_now,
         "held_out_after": course.best,
         "closed_book": asdict(closed_book(student, tokenizer)),
+        "memory": needed.figures(),
         "tokens": course.tokens,
         "seconds": round(time.perf_counter() - begun, 1),
         "tokens_per_second": round(course.tokens / course.seconds, 1),
@@ -87,6 +93,13 @@ def train(
     with store.new_folder(settings.adapters_dir / name) as folder:
         _write(student, meta, folder)
     return Trained(name, (settings.adapters_dir / name).resolve(), meta)
+
+
+def memory_plan(settings: Settings, recipe: Recipe, lessons: Sequence[Lesson]) -> MemoryPlan:
+    """What this training will need on the device that it would run on. Raises `ModelMissing`."""
+    gpu = torch.cuda.is_available()
+    free = torch.cuda.mem_get_info()[0] if gpu else memory.free_bytes()
+    return memory.plan(weights.locate(settings.model, settings), recipe, lessons, half=gpu, free=free)
 
 
 def load_base(settings: Settings) -> tuple[Any, Any, str]:
@@ -104,6 +117,8 @@ def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=0.0,
+        use_rslora=recipe.method == "rslora",
+        use_dora=recipe.method == "dora",
         target_modules="all-linear",
         task_type="CAUSAL_LM",
         base_model_name_or_path=base_name,
