@@ -7,7 +7,7 @@ from typing import Literal
 
 from langchain_core.messages import convert_to_openai_messages
 
-from bot import consult, evidence, feedback, ground, prompts, sentences
+from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
 from bot.lexical import content_words
 from bot.records import Feedback, Passage
@@ -30,7 +30,9 @@ def fit_rows(desk: Desk) -> Curated:
     """The approved rows, as the model would be shown them, curated."""
     rows = feedback.trainable(desk.database)
     passages = [passage for row in rows for passage in row.evidence]
-    return curate([as_shown(desk, row, passages) for row in rows])
+    origins = conversations.origins(desk.database, [row.answer_id for row in rows])
+    customers = {answer_id: customer for answer_id, (_, customer) in origins.items()}
+    return curate([as_shown(desk, row, passages) for row in rows], customers)
 
 
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:

@@ -21,8 +21,8 @@ from bot.lexical import stems
 from bot.records import Feedback
 from bot.settings import Settings
 from ingest import sample
-from workers.style.curate import split
 from workers.style.lessons import Lesson, lesson
+from workers.style.splitting import split
 
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -115,6 +115,7 @@ def settings(tmp_path: Path, tiny_model: Path, server: Any) -> Settings:
         train_epochs=2,
         train_rank=4,
         train_learning_rate=2e-2,
+        train_known_prompts=0,  # a model of random weights knows nothing
     )
 
 
@@ -136,5 +137,5 @@ def approved(desk: Desk) -> Sequence[Feedback]:
 
 @pytest.fixture
 def lessons(desk: Desk, approved: Sequence[Feedback]) -> tuple[list[Lesson], list[Lesson]]:
-    train_rows, held_out = split(approved[:20])
+    train_rows, held_out, _ = split(approved[:20])
     return [lesson(desk, row) for row in train_rows], [lesson(desk, row) for row in held_out]

@@ -23,7 +23,7 @@ from bot.settings import Settings
 from ingest import sample
 from workers.style import gate, loop
 from workers.style.batches import answer_loss, batches, example
-from workers.style.curate import curate, split
+from workers.style.curate import curate
 from workers.style.examination import Ask, Tell
 from workers.style.lessons import Lesson, fit_rows, lesson
 from workers.style.train import load_base, train
@@ -97,18 +97,6 @@ def test_doubled_and_empty_rewrites_are_refused(approved: Sequence[Feedback]) ->
     curated = curate([approved[1], double, empty])
     assert [row.feedback_id for row in curated.kept] == [approved[1].feedback_id]
     assert [feedback_id for feedback_id, _ in curated.refused] == [901, 902]
-
-
-def test_the_same_question_is_never_both_learned_and_examined(approved: Sequence[Feedback]) -> None:
-    # given two rewrites for every question
-    rows = [*approved, *(replace(row, feedback_id=row.feedback_id + 500) for row in approved)]
-    # when they are split, in any order
-    learned, examined = split(rows)
-    again = split(rows[::-1])
-    # then no question is on both sides, and the sides are the same
-    assert not {row.question for row in learned} & {row.question for row in examined}
-    assert {row.feedback_id for row in examined} == {row.feedback_id for row in again.held_out}
-    assert 4 <= len(examined) <= len(rows) // 3
 
 
 # what is learned
