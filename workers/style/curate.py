@@ -18,6 +18,7 @@ PERSONAL = ["EMAIL", "PHONE", "CREDIT_CARD", "IP_ADDRESS"]
 # datafog knows American and international (+49 ...) telephone numbers, but not national ones: 0170 1234567
 _NATIONAL_PHONE = re.compile(r"\b0(?:[ ()/-]{0,2}\d){8,13}\b")
 
+NEARLY = 0.6  # of the word triples of two rows; they are short, so that one word more changes many of them
 MOST_OF_A_CLUSTER = 5  # rows that are made from the same passage or say nearly the same
 MOST_OF_A_CUSTOMER = 10
 
@@ -73,12 +74,12 @@ class _Kept:
         for other in others:
             if _content(self.row) == _content(other.row):
                 return f"It says the same as row {other.row.feedback_id}."
-            if likeness.alike(self.whole, other.whole):
+            if likeness.alike(self.whole, other.whole, NEARLY):
                 return f"It says nearly the same as row {other.row.feedback_id}."
         return None
 
     def excess(self, others: Sequence["_Kept"]) -> str | None:
-        alike = [one for one in others if one.source == self.source or likeness.alike(self.said, one.said)]
+        alike = [one for one in others if one.source == self.source or likeness.alike(self.said, one.said, NEARLY)]
         if len(alike) >= MOST_OF_A_CLUSTER:
             first = alike[0].row.feedback_id
             return f"{len(alike)} rows about the same are learned from already, row {first} the first of them."

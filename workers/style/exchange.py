@@ -124,27 +124,27 @@ def _parsed(line: str, where: str) -> Reviewed:
     return Reviewed(question, original, rewrite, passages)
 
 
-def _question(row: dict[str, Any]) -> str:
+def _question(row: dict[str, Any]) -> Any:
     if "instruction" in row:
-        return str(row.get("input") or row["instruction"])
+        return row.get("input") or row["instruction"]
     turns = row.get("messages") or row["prompt"]
     if isinstance(turns, str):
         return turns
-    return str(_last(turns, "user"))
+    return _last(turns, "user")
 
 
-def _rewrite(row: dict[str, Any]) -> str:
+def _rewrite(row: dict[str, Any]) -> Any:
     if "output" in row or "response" in row:
-        return str(row.get("output") or row["response"])
-    return _text(row["chosen"]) if "chosen" in row else str(_last(row["messages"], "assistant"))
+        return row.get("output") or row["response"]
+    return _text(row["chosen"]) if "chosen" in row else _last(row["messages"], "assistant")
 
 
-def _rejected(row: dict[str, Any]) -> str:
+def _rejected(row: dict[str, Any]) -> Any:
     return _text(row["rejected"]) if "rejected" in row else ""
 
 
-def _text(said: Any) -> str:
-    return said if isinstance(said, str) else str(_last(said, "assistant"))
+def _text(said: Any) -> Any:
+    return said if isinstance(said, str) else _last(said, "assistant")
 
 
 def _last(turns: Sequence[dict[str, Any]], role: str) -> Any:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bot import likeness
 from bot.records import Feedback
+from workers.style.curate import NEARLY
 
 HELD_OUT_SHARE = 0.12  # of the rows, for each of dev and test
 LEAST_HELD_OUT = 4
@@ -76,7 +77,7 @@ def _bound(rows: Sequence[Feedback], conversations: Mapping[str, str]) -> list[t
     for texts in ([row.question for row in rows], [row.rewrite for row in rows]):
         signed = list(zip(rows, likeness.signatures(texts), strict=True))
         for place, (row, signature) in enumerate(signed):
-            pairs += [(row, other) for other, its in signed[:place] if likeness.alike(signature, its)]
+            pairs += [(row, other) for other, its in signed[:place] if likeness.alike(signature, its, NEARLY)]
     return pairs
 
 
