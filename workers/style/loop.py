@@ -6,6 +6,7 @@ from typing import Any
 
 from bot import adapters, conversations, jobs, style
 from bot.desk import Desk
+from bot.errors import TrainingRefused
 from bot.records import Feedback, Job
 from bot.style.closeness import Approved
 from ingest import sample
@@ -49,8 +50,8 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
 
 
 def plan(desk: Desk) -> dict[str, Any]:
-    """What `improve` would do: rows kept and refused, optimizer steps, seconds, bytes of memory.
-    Trains and changes nothing. Raises `ModelMissing`."""
+    """What `improve` would do: rows kept and refused, optimizer steps, seconds, bytes of memory. Trains and
+    changes nothing. Raises `ModelMissing`."""
     from workers.style.train import memory_plan  # knows the device, and loads torch for that
 
     rows = fit_rows(desk)
@@ -72,14 +73,15 @@ def plan(desk: Desk) -> dict[str, Any]:
 
 
 def _known(desk: Desk, rows: Sequence[Feedback], tell: Tell) -> Sorted:
-    """The rows without those whose answer the base does not find in the passages."""
+    """The rows without those whose answer the base does not find in the passages. Raises `TrainingRefused` where hardly
+    any is left."""
     settings = desk.settings
     if not settings.train_known_prompts:
         return Sorted(tuple(rows), (), {})
     from workers.style.train import answering  # loads torch
 
     tell({"stage": "sorting known from unknown"})
-    return known.sort(
+    found = known.sort(
         desk,
         rows,
         answering(settings),
@@ -87,6 +89,13 @@ def _known(desk: Desk, rows: Sequence[Feedback], tell: Tell) -> Sorted:
         samples=settings.train_known_samples,
         seed=Recipe.of(settings).seed,
     )
+    if len(found.kept) < settings.train_min_rows // 2:
+        raise TrainingRefused(
+            f"The model finds only {len(found.kept)} of {len(rows)} approved answers in their passages, and learning the "
+            "others would teach it to make things up; choose a larger FRONTDESK_MODEL, or learn from all of them with "
+            "FRONTDESK_TRAIN_KNOWN_PROMPTS=0."
+        )
+    return found
 
 
 def _split(desk: Desk, rows: Sequence[Feedback]) -> Split:
