@@ -91,8 +91,8 @@ def _known(desk: Desk, rows: Sequence[Feedback], tell: Tell) -> Sorted:
     )
     if len(found.kept) < settings.train_min_rows // 2:
         raise TrainingRefused(
-            f"The model finds only {len(found.kept)} of {len(rows)} approved answers in their passages, and learning the "
-            "others would teach it to make things up; choose a larger FRONTDESK_MODEL, or learn from all of them with "
+            f"The model finds only {len(found.kept)} of {len(rows)} approved answers in their passages, and to learn "
+            "the others would teach it to make things up; choose a larger FRONTDESK_MODEL, or learn from all with "
             "FRONTDESK_TRAIN_KNOWN_PROMPTS=0."
         )
     return found

@@ -127,16 +127,18 @@ def test_a_sentence_cites_the_passage_of_its_prompt_that_supports_it(approved: S
 def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
     # given lessons of unlike length in one batch
     model, tokenizer, device = load_base(settings)
-    examples = [example(tokenizer, one) for one in lessons[0][:3]]
+    first_row, *others = lessons[0][:3]
+    examples = [example(tokenizer, one) for one in (replace(first_row, learned="all"), *others)]
     [batch] = batches(examples, 3, device)
     # when the loss is taken
     loss = answer_loss(model, batch)
-    # then it is the sum over each answer's tokens and its end of turn, as if each row were read alone and whole
+    # then it is the sum over each answer's tokens that are learned and its end of turn, as if each row were read alone and whole
     alone = torch.zeros(())
     for one in examples:
         likelihoods = model(torch.tensor([one.tokens])).logits.log_softmax(-1)[0]
         first = len(one.tokens) - one.answer
-        alone -= sum(likelihoods[place - 1, one.tokens[place]] for place in range(first, len(one.tokens)))
+        learned = [place for place in range(first, len(one.tokens)) if place - first not in one.left_out]
+        alone -= sum(likelihoods[place - 1, one.tokens[place]] for place in learned)
         assert tokenizer.decode(one.tokens[first:]).endswith(".<|im_end|>")
     assert loss.item() == pytest.approx(alone.item(), rel=1e-4)
     # and so is its gradient
