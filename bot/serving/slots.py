@@ -1,0 +1,78 @@
+"""The memory of what was read: keys and values of every running request, one slot each, as long as the longest needs.
+
+On a CPU pages that were never written take no memory, so a slot costs what its tokens cost.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+BLOCK = 256  # tokens by which the slots grow
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Keys and values of a number of tokens, each of shape (layers, key heads, tokens, head dimension)."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return 2 * self.keys.nbytes
+
+
+class Slots:
+    """`count` slots of equal length. For the one thread that runs the model."""
+
+    def __init__(self, config: Any, count: int, dtype: torch.dtype, device: torch.device) -> None:
+        heads = config.num_attention_heads
+        self._layers = config.num_hidden_layers
+        self._heads = getattr(config, "num_key_value_heads", None) or heads
+        self._dimension = getattr(config, "head_dim", None) or config.hidden_size // heads
+        self._kind = {"dtype": dtype, "device": device}
+        self._free = list(range(count))
+        self._count = count
+        self.keys, self.values = self._empty(0), self._empty(0)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that fit into a slot as it is now."""
+        return self.keys.shape[3]
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody holds."""
+        return len(self._free)
+
+    def take(self, tokens: int) -> int:
+        """A free slot with room for so many tokens; where there is no memory, the device's own error, and no change."""
+        if tokens > self.capacity:
+            room = -(-tokens // BLOCK) * BLOCK
+            keys, values = self._empty(room), self._empty(room)
+            keys[..., : self.capacity, :] = self.keys
+            values[..., : self.capacity, :] = self.values
+            self.keys, self.values = keys, values
+        slot = min(self._free)  # the lowest, so that those in use lie together
+        self._free.remove(slot)
+        return slot
+
+    def give_back(self, slot: int) -> None:
+        """The slot is free again; when none is held, so is the memory."""
+        self._free.append(slot)
+        if len(self._free) == self._count:
+            self.keys, self.values = self._empty(0), self._empty(0)
+
+    def read(self, slot: int, tokens: int) -> Remembered:
+        """A copy of the first tokens of a slot."""
+        return Remembered(self.keys[:, slot, :, :tokens].clone(), self.values[:, slot, :, :tokens].clone())
+
+    def write(self, slot: int, remembered: Remembered, tokens: int) -> None:
+        """Begin a slot with tokens that were read before."""
+        self.keys[:, slot, :, :tokens] = remembered.keys[:, :, :tokens]
+        self.values[:, slot, :, :tokens] = remembered.values[:, :, :tokens]
+
+    def _empty(self, capacity: int) -> torch.Tensor:
+        return torch.empty(self._layers, self._count, self._heads, capacity, self._dimension, **self._kind)
