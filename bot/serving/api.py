@@ -64,8 +64,8 @@ def _chat_route(engine: Engine, metrics: Metrics) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/chat/completions")
-    async def chat(request: Request, body: ChatBody) -> Response:
-        return await Chat(engine, metrics, body).answer(request)
+    async def chat(request: Request, body: ChatBody, x_frontdesk_priority: Annotated[str, Header()] = "") -> Response:
+        return await Chat(engine, metrics, body, x_frontdesk_priority == BACKGROUND).answer(request)
 
     return router
 

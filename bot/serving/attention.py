@@ -51,6 +51,7 @@ class Line:
         held = [piece.slot for piece in pieces]
         self.rows = max(held) + 1
         self.length = max(piece.position for piece in pieces) + 1
+        self.slots.clean(self.rows, self.length)
         self.gaps = held != list(range(self.rows))
         last = torch.zeros(self.rows, dtype=torch.long, device=device)
         last[self.owners[: self.single]] = self.places[: self.single]

@@ -76,6 +76,12 @@ class Batch:
                 self.remove(row)
                 row.fail(too_late(deadline_seconds))
 
+    def leave(self) -> None:
+        """End all requests unfinished."""
+        for row in list(self.rows):
+            self.remove(row)
+            row.leave()
+
     def remove(self, row: Row) -> None:
         """Take the row out; its slot is free."""
         self.rows.remove(row)
@@ -98,7 +104,7 @@ class Batch:
         for at, (row, piece) in enumerate(pieces):
             try:
                 self._advance(row, piece, logits[at], greedy[at])
-            except Exception as error:  # noqa: BLE001  one request's trouble is not the others'
+            except Exception as error:
                 log.error("a request failed", exc_info=error)
                 self.remove(row)
                 row.fail(error)
@@ -133,6 +139,7 @@ class Batch:
 
     def _advance(self, row: Row, piece: Piece, logits: torch.Tensor, likeliest: int) -> None:
         complete = row.read(piece)
+        self._slots.written(row.slot, row.position)
         if row.keep and row.position == row.keep:
             self._remember(row)
         if complete:

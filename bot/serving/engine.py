@@ -35,7 +35,7 @@ SLOTS = 8
 PLACES = 8
 DEADLINE_SECONDS = 120.0
 LINGER_SECONDS = 5.0  # how long the thread waits for more work before it ends
-LOOK_SECONDS = 0.05  # between two looks at requests whose adapter is on its way
+LOOK_SECONDS = 0.1  # between two looks at requests whose adapter is on its way, or at whether the program ends
 
 log = get_log(__name__)
 
@@ -127,7 +127,7 @@ class Engine:
             self._queues.check_room(request.background, self._batch.free)
             self._queues.join(row)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="engine")
                 self._thread.start()
         return row.generation
 
@@ -149,18 +149,24 @@ class Engine:
 
     def _run(self) -> None:
         idle_since = time.monotonic()
-        while True:
+        while threading.main_thread().is_alive():  # else the program is ending
             self._let_go()
             self._let_in()
             if self._batch.rows:
                 self._batch.step()
                 idle_since = time.monotonic()
-                continue
-            with self._queues.lock:
-                if not self._queues and time.monotonic() - idle_since > LINGER_SECONDS:
-                    self._thread = None
-                    return
-                self._queues.lock.wait(LOOK_SECONDS if len(self._queues) else LINGER_SECONDS)
+            elif self._rest(idle_since):
+                return
+        self._batch.leave()
+
+    def _rest(self, idle_since: float) -> bool:
+        """Wait for work; whether the thread should end, since none has come for long."""
+        with self._queues.lock:
+            if not len(self._queues) and time.monotonic() - idle_since > LINGER_SECONDS:
+                self._thread = None
+                return True
+            self._queues.lock.wait(LOOK_SECONDS)
+            return False
 
     def _let_go(self) -> None:
         for row in self._queues.leavers():
@@ -179,7 +185,7 @@ class Engine:
             try:
                 row.deltas  # noqa: B018  raises what went wrong with reading it
                 self._batch.join(row)
-            except Exception as error:  # noqa: BLE001  one request's trouble is not the others'
+            except Exception as error:
                 log.error("a request could not begin", exc_info=error)
                 row.fail(error)
 

@@ -36,9 +36,7 @@ def _is_target(config: Any, name: str, head: str) -> bool:
     return bool(check_target_module_exists(config, name))
 
 
-def _delta(
-    config: Any, tensors: dict[str, torch.Tensor], name: str, layer: nn.Module, dtype: torch.dtype
-) -> Delta:
+def _delta(config: Any, tensors: dict[str, torch.Tensor], name: str, layer: nn.Module, dtype: torch.dtype) -> Delta:
     parts = [name + DOWN, name + UP, *([name + MAGNITUDE] if config.use_dora else [])]
     if missing := [part for part in parts if part not in tensors]:
         raise ValueError(f"{len(missing)} tensors are unexpected or missing, among them {missing[0]}")

@@ -35,17 +35,13 @@ class Mix:
     def arrange(self, deltas: Sequence[Deltas | None], sizes: Sequence[int]) -> None:
         """For the next step: the adapter (None is the base) and the number of tokens of each piece of the line."""
         working = {id(each): each for each in deltas if each is not None}
-        known = {id(each) for each in self.members}
-        if not working:
-            self._owners = []
-        else:
-            if not working.keys() <= known:
-                self.members = tuple(working.values())
-            elif len(working) < len(self.members) and len(working) == 1:
-                self.members = tuple(working.values())
-            number = {id(each): at for at, each in enumerate(self.members)}
-            named = [number.get(id(each), -1) for each in deltas]
-            self._owners = [member for member, size in zip(named, sizes, strict=True) for _ in range(size)]
+        known = {id(each): at for at, each in enumerate(self.members)}
+        # those who pause stay, so that nothing is stacked anew for each coming and going; a single one needs no mask
+        if not working.keys() <= known.keys() or (len(working) == 1 and len(known) > 1):
+            self.members = tuple(working.values())
+            known = {key: at for at, key in enumerate(working)}
+        numbers = [known.get(id(each), -1) for each in deltas] if working else []
+        self._owners = [member for member, size in zip(numbers, sizes, strict=False) for _ in range(size)]
         self._masks.clear()
 
     def forget(self) -> None:
@@ -140,6 +136,4 @@ def mix_adapters_into(model: nn.Module) -> Mix:
 
 def layers(model: nn.Module) -> dict[str, Any]:
     """The linear layers of the base by name, as adapters know them."""
-    return {
-        name: module.base for name, module in model.named_modules() if isinstance(module, MixedLinear)
-    }
+    return {name: module.base for name, module in model.named_modules() if isinstance(module, MixedLinear)}

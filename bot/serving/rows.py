@@ -16,7 +16,7 @@ from bot.serving.text import PieceDecoder, StopFilter
 
 
 class Row:
-    """A request's state; `deadline` is in the time of `time.monotonic`. `owner` is the loaded adapter, None the base."""
+    """A request's state; `deadline` is by `time.monotonic`, and `owner` the loaded adapter, None for the base."""
 
     def __init__(
         self,

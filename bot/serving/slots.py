@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 BLOCK = 256  # tokens by which the slots grow
+CLEAN_AHEAD = 64  # tokens
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Slots:
         self._dimension = getattr(config, "head_dim", None) or config.hidden_size // heads
         self._kind = {"dtype": dtype, "device": device}
         self._free = list(range(count))
+        self._clean = [0] * count  # how many tokens of each slot hold numbers of the one who has it, or zeros
         self._count = count
         self.keys, self.values = self._empty(0), self._empty(0)
 
@@ -57,7 +59,21 @@ class Slots:
             self.keys, self.values = keys, values
         slot = min(self._free)  # the lowest, so that those in use lie together
         self._free.remove(slot)
+        self._clean[slot] = 0
         return slot
+
+    def clean(self, slots: int, length: int) -> None:
+        """See to it that the first slots are numbers up to a length: a mask hides them, but no mask hides a NaN."""
+        for slot in range(slots):
+            start, end = self._clean[slot], min(length + CLEAN_AHEAD, self.capacity)
+            if start < length:
+                self.keys[:, slot, :, start:end] = 0
+                self.values[:, slot, :, start:end] = 0
+                self._clean[slot] = end
+
+    def written(self, slot: int, tokens: int) -> None:
+        """The slot holds so many tokens now."""
+        self._clean[slot] = max(self._clean[slot], tokens)
 
     def give_back(self, slot: int) -> None:
         """The slot is free again; when none is held, so is the memory."""
@@ -73,6 +89,7 @@ class Slots:
         """Begin a slot with tokens that were read before."""
         self.keys[:, slot, :, :tokens] = remembered.keys[:, :, :tokens]
         self.values[:, slot, :, :tokens] = remembered.values[:, :, :tokens]
+        self.written(slot, tokens)
 
     def _empty(self, capacity: int) -> torch.Tensor:
         return torch.empty(self._layers, self._count, self._heads, capacity, self._dimension, **self._kind)

@@ -493,6 +493,34 @@ def test_a_full_queue_answers_429_and_health_stays_up(slow_engine: Engine) -> No
     assert client.post("/v1/chat/completions", json=chat_body()).status_code == 200
 
 
+def test_the_figures_tell_of_queue_batch_tokens_and_cache(client: TestClient, engine: Engine) -> None:
+    for question in ("When?", "Where?", "Why?"):
+        messages = [{"role": "system", "content": "We sell lamps. " * 5}, {"role": "user", "content": question}]
+        client.post("/v1/chat/completions", json=chat_body(messages=messages))
+
+    figures = client.get("/metrics").text
+    assert "frontdesk_first_token_seconds_count 3.0" in figures
+    assert "frontdesk_between_tokens_seconds_bucket" in figures
+    assert 'frontdesk_generated_tokens_total{adapter="tiny"} 72.0' in figures
+    assert "frontdesk_prefix_requests_total 3.0" in figures
+    assert "frontdesk_prefix_hits_total 1.0" in figures
+    assert "frontdesk_batch_size 0.0" in figures
+    assert f"frontdesk_step_rows_total {engine.tally.rows}.0" in figures
+
+
+def test_background_work_says_so_in_a_header(serve: Callable[[Engine], str], slow_engine: Engine) -> None:
+    held = [slow_engine.generate(asked(max_tokens=1000, background=True)) for _ in range(PLACES + 1)]
+    assert until(lambda: slow_engine.running == 1, seconds=5)
+    url = f"{serve(slow_engine)}/v1/chat/completions"
+    headers = {"Authorization": f"Bearer {KEY}", "X-Frontdesk-Priority": "background"}
+
+    assert httpx.post(url, json=chat_body(), headers=headers).status_code == 429
+    with pytest.raises(httpx.ReadTimeout):  # a person's request waits for the slot
+        httpx.post(url, json=chat_body(), headers={"Authorization": f"Bearer {KEY}"}, timeout=0.3)
+    for generation in held:
+        generation.close()
+
+
 def test_running_out_of_memory_fails_one_request_only(tiny_folder: Path, embedder: Embedder) -> None:
     model = LlamaForCausalLM.from_pretrained(tiny_folder)
     failures = [torch.OutOfMemoryError("out of memory")]
