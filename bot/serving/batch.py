@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from bot.log import get_log
 from bot.serving.attention import Line, Piece
-from bot.serving.mixed import Mix
+from bot.serving.mixing import Mix
 from bot.serving.prefixes import Prefixes
 from bot.serving.refusals import OutOfMemory, TookTooLong
 from bot.serving.rows import Row

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from bot.errors import AdapterRefused
 from bot.log import get_log
 from bot.serving import attention
-from bot.serving.adapters import read_adapter
 from bot.serving.batch import Batch, too_late
-from bot.serving.fitting import fit
+from bot.serving.fitting import read_deltas
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.mixed import Deltas, layers, mix_adapters_into
+from bot.serving.mixed import mix_adapters_into
+from bot.serving.mixing import Deltas
 from bot.serving.prefixes import Prefixes
 from bot.serving.prompt import Prompter
 from bot.serving.queues import Queues
@@ -52,33 +51,37 @@ class Engine:
         places: int = PLACES,
         deadline_seconds: float = DEADLINE_SECONDS,
         slots: int = SLOTS,
+        eight_bits: bool = False,
     ) -> None:
         self.name = name
         self.context_tokens = int(model.config.max_position_embeddings)
         self.folder = folder
         model.eval().set_attn_implementation(attention.NAME)
         self._head = next(name for name, part in model.named_modules() if part is model.get_output_embeddings())
-        self._mix = mix_adapters_into(model)
-        self._layers = layers(model)
-        self._dtype = model.dtype
+        mix, self._mixed = mix_adapters_into(model, eight_bits)
         self._rack = Rack(self._read)
         self._prefixes = Prefixes()
         self._prompter = Prompter(tokenizer)
         memory = Slots(model.config, slots, model.dtype, model.device)
         ends = _end_tokens(model, tokenizer)
-        self._batch = Batch(model, self._mix, memory, self._prefixes, tokenizer.backend_tokenizer, ends)
+        self._batch = Batch(model, mix, memory, self._prefixes, tokenizer.backend_tokenizer, ends)
         self._queues = Queues(places)
         self._background_slots = max(1, slots // 2)
         self._deadline_seconds = deadline_seconds
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, name: str, folder: Path) -> "Engine":
-        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU."""
+    def load(cls, name: str, folder: Path, eight_bits: bool = False) -> "Engine":
+        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or with `eight_bits` as those."""
         gpu = torch.cuda.is_available()
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32)
-        return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder)
+        return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder, eight_bits=eight_bits and not gpu)
+
+    def warm_up(self) -> None:
+        """Write a token, so that the first customer does not wait for what is done once."""
+        for _ in self.generate(GenerationRequest(({"role": "user", "content": "warm-up"},), max_tokens=1)):
+            pass
 
     @property
     def waiting(self) -> int:
@@ -141,11 +144,8 @@ class Engine:
         return prompt
 
     def _read(self, path: Path) -> Deltas:
-        files = read_adapter(path, {self.name, str(self.folder), self.folder.name})
-        try:
-            return fit(files, self._layers, self._head, self._dtype)
-        except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-            raise AdapterRefused(f"The adapter in {path} does not fit the base model: {error}") from error
+        layers = dict(pair for mixed in self._mixed for pair in mixed.layers())
+        return read_deltas(path, {self.name, str(self.folder), self.folder.name}, layers, self._head)
 
     def _run(self) -> None:
         idle_since = time.monotonic()

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from bot.serving.mixed import Deltas
+from bot.serving.mixing import Deltas
 from bot.serving.refusals import AdapterLoaded, UnknownModel
 
-MEMORY_BYTES = 2 * 1024**3  # some hundred adapters of rank 16 for the small model
+MEMORY_BYTES = 1024**3  # some fifty adapters of rank 16 for the small model
 
 Read = Callable[[Path], Deltas]
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from bot.serving.attention import Piece
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.mixed import Deltas
+from bot.serving.mixing import Deltas
 from bot.serving.sampling import Sampler
 from bot.serving.text import PieceDecoder, StopFilter
 

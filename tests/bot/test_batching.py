@@ -13,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bot.errors import ModelBusy
 from bot.serving.batch import BESIDE_TOKENS
+from bot.serving.eightbit import EightBitLinear
 from bot.serving.engine import PLACES, Engine
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.prefixes import LEAST_TOKENS, Prefixes
@@ -327,10 +328,11 @@ def test_an_adapter_speaks_as_in_peft(
     ).rstrip("�")
 
 
+@pytest.mark.parametrize("eight_bits", [False, True])
 def test_adapters_mixed_in_one_batch_speak_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+    make_engine: Callable[..., Engine], adapters: dict[str, Path], eight_bits: bool
 ) -> None:
-    engine, single = make_engine(slowly), make_engine()
+    engine, single = make_engine(slowly, eight_bits=eight_bits), make_engine(eight_bits=eight_bits)
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
@@ -476,3 +478,16 @@ def test_memory_that_holds_no_numbers_spoils_no_answer(
     monkeypatch.setattr(Slots, "_empty", lambda slots, capacity: empty(slots, capacity).fill_(float("nan")))
 
     assert together(make_engine(slowly), requests) == expected
+
+
+def test_eight_bits_stay_near_the_floats_and_a_token_has_its_own_scale() -> None:
+    torch.manual_seed(0)
+    plain, states = torch.nn.Linear(64, 48), torch.randn(1, 9, 64)
+    states[0, 4] *= 1000  # in a shared scale it would drown the others
+    short = EightBitLinear(plain.weight.detach(), plain.bias.detach())
+
+    together, exact = short(states), plain(states).detach()
+
+    apart = torch.cat([short(states[:, at : at + 1]) for at in range(9)], dim=1)
+    assert torch.equal(together, apart)
+    assert ((together - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
