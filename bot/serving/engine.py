@@ -158,6 +158,8 @@ class Engine:
             elif self._rest(idle_since):
                 return
         self._batch.leave()
+        while row := self._queues.next(background_allowed=True):
+            row.leave()
 
     def _rest(self, idle_since: float) -> bool:
         """Wait for work; whether the thread should end, since none has come for long."""

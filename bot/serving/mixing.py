@@ -23,6 +23,7 @@ class Mix:
 
     def __init__(self) -> None:
         self.members: tuple[Deltas, ...] = ()
+        self.alone = False  # whether all tokens have the same adapter
         self._owners: list[int] = []
         self._masks: dict[tuple[int, ...], torch.Tensor] = {}
 
@@ -36,6 +37,7 @@ class Mix:
             known = {key: at for at, key in enumerate(working)}
         numbers = [known.get(id(each), -1) for each in deltas] if working else []
         self._owners = [member for member, size in zip(numbers, sizes, strict=False) for _ in range(size)]
+        self.alone = len(self.members) == 1 and -1 not in self._owners
         self._masks.clear()
 
     def forget(self) -> None:
@@ -46,16 +48,6 @@ class Mix:
     def idle(self) -> bool:
         """Whether no token of this step has an adapter."""
         return not self._owners
-
-    @property
-    def alone(self) -> bool:
-        """Whether all tokens have the same adapter."""
-        return len(self.members) == 1 and -1 not in self._owners
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens have been arranged."""
-        return len(self._owners)
 
     def mask(self, ranks: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
         """1 where a token (row) has the adapter to which the rank (column) belongs, else 0."""

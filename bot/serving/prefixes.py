@@ -5,9 +5,11 @@ adapter itself, not its name: a new version under an old name finds nothing, and
 """
 
 import threading
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.serving.slots import Remembered
 
@@ -33,6 +35,7 @@ class Prefixes:
         self._memory_bytes = memory_bytes
         self._kept: OrderedDict[tuple[Hashable, tuple[int, ...]], _Kept] = OrderedDict()
         self._recent: OrderedDict[Hashable, deque[tuple[int, ...]]] = OrderedDict()
+        self._gone: weakref.WeakSet[Any] = weakref.WeakSet()  # their last requests may still be running
         self._lock = threading.Lock()
 
     @property
@@ -57,6 +60,8 @@ class Prefixes:
     def worth_keeping(self, owner: Hashable, prompt: Tokens, known: int) -> int:
         """How many tokens of this prompt should be kept once they are read, beyond the `known` ones; else 0."""
         with self._lock:
+            if owner in self._gone:
+                return 0
             recent = self._recent.setdefault(owner, deque(maxlen=RECENT_PROMPTS))
             self._recent.move_to_end(owner)
             while len(self._recent) > MOST_ADAPTERS:
@@ -79,6 +84,7 @@ class Prefixes:
     def drop(self, owner: Hashable) -> None:
         """Forget everything of an adapter that was unloaded."""
         with self._lock:
+            self._gone.add(owner)
             self._recent.pop(owner, None)
             for key in [key for key in self._kept if key[0] == owner]:
                 del self._kept[key]

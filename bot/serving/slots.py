@@ -10,6 +10,7 @@ import torch
 
 BLOCK = 256  # tokens by which the slots grow
 CLEAN_AHEAD = 64  # tokens
+KEPT_TOKENS = 1024  # longer slots are not kept when nobody needs them
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ class Slots:
         self._clean[slot] = max(self._clean[slot], tokens)
 
     def give_back(self, slot: int) -> None:
-        """The slot is free again; when none is held, so is the memory."""
+        """The slot is free again; when none is held, the memory of long ones is too."""
         self._free.append(slot)
-        if len(self._free) == self._count:
+        if len(self._free) == self._count and self.capacity > KEPT_TOKENS:
             self.keys, self.values = self._empty(0), self._empty(0)
 
     def read(self, slot: int, tokens: int) -> Remembered:

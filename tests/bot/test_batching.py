@@ -437,13 +437,15 @@ def test_a_new_adapter_under_an_old_name_finds_nothing_of_the_old(
 def test_an_adapter_unloaded_while_it_speaks_leaves_nothing_behind(
     make_engine: Callable[..., Engine], adapters: dict[str, Path]
 ) -> None:
-    engine = make_engine(slowly)
+    engine = make_engine(slowly, slots=1)
     engine.load_adapter("style", adapters["warm"])
     alone(engine, asked(SYSTEM + "When?", adapter="style", max_tokens=2))
-    speaking = engine.generate(asked(SYSTEM + "Where?", adapter="style", max_tokens=20))
+    texts = [SYSTEM + question for question in ("Where?", "Why?", "Who?")]
+    speaking = [engine.generate(asked(text, adapter="style", max_tokens=20)) for text in texts]
 
     engine.unload_adapter("style")
-    list(speaking)
+    for generation in speaking:
+        list(generation)
 
     assert engine.prefix_bytes == 0
 
