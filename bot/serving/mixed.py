@@ -52,8 +52,8 @@ class MixedLinear(nn.Module):
 
     def _weight(self, part: int) -> torch.Tensor:
         base = self.base
-        whole = base.whole_weight() if isinstance(base, EightBitLinear) else base.weight.detach()
-        return whole.split(self.sizes)[part]
+        whole: torch.Tensor = base.whole_weight() if isinstance(base, EightBitLinear) else base.weight.detach()
+        return whole.narrow(0, sum(self.sizes[:part]), self.sizes[part])
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states (1, tokens, inputs) to (1, tokens, outputs of all parts)."""

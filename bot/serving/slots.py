@@ -34,7 +34,7 @@ class Slots:
         self._layers = config.num_hidden_layers
         self._heads = getattr(config, "num_key_value_heads", None) or heads
         self._dimension = getattr(config, "head_dim", None) or config.hidden_size // heads
-        self._kind = {"dtype": dtype, "device": device}
+        self._dtype, self._device = dtype, device
         self._free = list(range(count))
         self._clean = [0] * count  # how many tokens of each slot hold numbers of the one who has it, or zeros
         self._count = count
@@ -93,4 +93,5 @@ class Slots:
         self.written(slot, tokens)
 
     def _empty(self, capacity: int) -> torch.Tensor:
-        return torch.empty(self._layers, self._count, self._heads, capacity, self._dimension, **self._kind)
+        shape: list[int] = [self._layers, self._count, self._heads, capacity, self._dimension]
+        return torch.empty(shape, dtype=self._dtype, device=self._device)
