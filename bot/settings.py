@@ -38,6 +38,7 @@ class Settings(BaseSettings):
 
     # models: a name from `frontdesk models list`, a folder, or a hub id
     model: str = "smollm2-135m-consultant"
+    model_weights: Literal["float", "int8"] = "float"  # on a CPU; a GPU has bf16
     embedding_model: str = "all-minilm-l6-v2"
 
     # consulting
