@@ -35,9 +35,9 @@ class Line:
         places = [piece.position + step for piece in pieces for step in range(len(piece.tokens))]
         owners = [piece.slot for piece in pieces for _ in piece.tokens]
         ends = [end - 1 for end in _sums(sizes)]
-        self.tokens, self.places, self.owners, self.ends = torch.tensor(
-            [*tokens, *places, *owners, *ends], device=device
-        ).split([len(tokens), len(places), len(owners), len(ends)])
+        together = torch.tensor([*tokens, *places, *owners, *ends], device=device)
+        parts = torch.split(together, [len(tokens), len(places), len(owners), len(ends)])
+        self.tokens, self.places, self.owners, self.ends = parts
         self.single = sum(size == 1 for size in sizes)
         self.long = [
             (piece, start, _mask(piece, device))
