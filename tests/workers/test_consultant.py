@@ -105,11 +105,11 @@ def test_instructions_are_checked_as_they_were_given() -> None:
 def test_the_card_says_what_was_learned_and_what_was_lost(tmp_path: Path) -> None:
     figures = {"questions": 2, "span_f1": 0.1, "span_recall": 0.2, "cited": 0.3, "supported": 0.4, "words": 12.0}
     one = {"companies": figures, "instructions": {"tasks": 9, "followed": 0.5}, "perplexity": 12.5}
-    made = {
-        "base": "small", "rank": 16, "alpha": 32, "learning_rate": 6e-4, "epochs": 1, "seed": 1, "tokens": 1000,
-        "learned": 10, "device": "cpu", "seconds": 61, "held_out_companies": 6, "lessons": {"companies": 10},
-        "before": one, "after": one | {"perplexity": 13},
+    stage = {
+        "rank": 16, "alpha": 32, "learning_rate": 6e-4, "epochs": 1, "seed": 1, "tokens": 1000, "device": "cpu",
+        "seconds": 61, "held_out_companies": 6, "lessons": {"companies": 10}, "words_that_answer": "behind",
     }  # fmt: skip
+    made = {"base": "small", "stages": [stage], "before": one, "after": one | {"perplexity": 13}}
     text = card.written(made)
     assert "| companies | 2 | 10 → 10 |" in text
     assert "| perplexity on plain English | 12.5 | 13 |" in text

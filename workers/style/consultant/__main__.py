@@ -74,7 +74,9 @@ def main(
         student = train.with_adapter(base, chosen, weights.BASE_MODEL)
         if start:
             set_peft_model_state_dict(student, load_file(start / "adapter_model.safetensors"))
-        _write(student, _learned(student, tokenizer, chosen, learnt, held_out) | {"start": start and start.name}, out)
+        stage = {"words_that_answer": "within" if within else "behind"}
+        stage |= _learned(student, tokenizer, chosen, learnt, held_out)
+        _write(student, {"base": weights.BASE_MODEL, "stages": [*_earlier(start), stage]}, out)
     student = PeftModel.from_pretrained(_base()[0], out)
     after = _examined(student, tokenizer, held_out, data)
     with student.disable_adapter():
@@ -93,6 +95,11 @@ def _base() -> tuple[Any, Any]:
     return model.to("cuda" if gpu else "cpu"), AutoTokenizer.from_pretrained(folder)
 
 
+def _earlier(start: Path | None) -> list[dict[str, Any]]:
+    """How the adapter that is gone on from was made."""
+    return list(json.loads((start / "meta.json").read_text(encoding="utf-8"))["stages"]) if start else []
+
+
 def _pointed_out(lessons: Lessons) -> Lessons:
     return {
         name: [replace(one, answer=exercises.pointed_out(one.answer)) for one in rows] for name, rows in lessons.items()
@@ -109,10 +116,8 @@ def _learned(student: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held
     course = Course(student, recipe, to_learn, examined, _told)
     course.run(held_out_loss(student, examined))
     return {
-        "base": weights.BASE_MODEL,
         **asdict(recipe),
         "lessons": {source: len(rows) for source, rows in learnt.items()},
-        "learned": sum(map(len, learnt.values())),
         "held_out_companies": HELD_OUT_COMPANIES,
         "device": device.type,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],

@@ -9,19 +9,21 @@ SOURCES = {
     "clapnq": ("CLAP NQ (Rosenthal et al. 2024), two thirds of its documents", "Apache-2.0"),
 }
 
+PLACES = {"within": "set off within the sentence", "behind": "named in a line behind it"}
+
 CARD = """\
 # The consultant
 
 A LoRA adapter for {base}: it answers a customer from numbered passages, in a full sentence or two, with the number of
-the passage, and puts the words that answer between `**`. `frontdesk models pull` merges it into the base model, so that
-later style adapters hold style only. Made by `python -m workers.style.consultant`; `meta.json` has every figure.
+the passage, and names the words that answer between `**` in a line of their own behind it. `frontdesk models pull`
+merges it into the base model, so that later style adapters hold style only. Made by `python -m workers.style.consultant`; `meta.json` has every figure.
 
 ## What it learned from
 
-{lessons}
+{sources}
 
-{learned:,} lessons, each a prompt as the consult chain builds it. A third of the articles, sites and documents and
-{companies} whole companies were kept for the examination. The sample company's questions are in none of it. No
+Each lesson is a prompt as the consult chain builds it, with its answer. A third of the articles, sites and documents
+and {companies} whole companies were kept for the examination. The sample company's questions are in none of it. No
 instruction in a passage was ever to be followed. Nothing teaches it to refuse: whether the documents answer is decided
 before it is asked.
 
@@ -29,8 +31,9 @@ The weights may be used under Apache-2.0, as the base model, and, for what they 
 
 ## How
 
-LoRA of rank {rank} (alpha {alpha}) on all linear layers, learning rate {learning_rate:g}, {epochs} epoch(s), seed
-{seed}; {tokens:,} tokens in {minutes} minutes on {device}. Loss on the answers alone.
+LoRA on all linear layers, loss on the answers alone, AdamW with warm-up and linear decay, reproducible by seed.
+
+{stages}
 
 ## What it does
 
@@ -57,24 +60,26 @@ should be wherever else it is used.
 
 def written(made: dict[str, Any]) -> str:
     """The card of a run, from its `meta.json`."""
-    before, after = made["before"], made["after"]
+    before, after, stages = made["before"], made["after"], made["stages"]
+    learned = dict.fromkeys(source for stage in stages for source in stage["lessons"])
     return CARD.format(
-        **{
-            name: made[name]
-            for name in ("base", "rank", "alpha", "learning_rate", "epochs", "seed", "tokens", "learned")
-        },
-        device={"cpu": "a processor of two cores", "cuda": "one GPU"}[made["device"]],
-        minutes=round(made["seconds"] / 60),
-        companies=made["held_out_companies"],
-        lessons="\n".join(_lesson(source, count) for source, count in made["lessons"].items()),
+        base=made["base"],
+        companies=stages[-1]["held_out_companies"],
+        sources="\n".join(f"- {SOURCES[source][0]}; {SOURCES[source][1]}" for source in learned),
+        stages="\n".join(_stage(number, stage) for number, stage in enumerate(stages, start=1)),
         rows="\n".join(_row(source, before[source], after[source]) for source in after if source in SOURCES),
         lost="\n".join(_lost(before, after)),
     )
 
 
-def _lesson(source: str, count: int) -> str:
-    title, licence = SOURCES[source]
-    return f"- {count:,} lessons from {title}; {licence}"
+def _stage(number: int, stage: dict[str, Any]) -> str:
+    lessons = ", ".join(f"{count:,} of {source}" for source, count in stage["lessons"].items())
+    device = {"cpu": "two processor cores", "cuda": "one GPU"}[stage["device"]]
+    return (
+        f"{number}. {lessons}; rank {stage['rank']}, alpha {stage['alpha']}, learning rate {stage['learning_rate']:g}, "
+        f"{stage['epochs']} epoch(s), seed {stage['seed']}; words that answer {PLACES[stage['words_that_answer']]}; "
+        f"{stage['tokens']:,} tokens in {stage['seconds'] / 60:.0f} minutes on {device}"
+    )
 
 
 def _row(source: str, before: dict[str, Any], after: dict[str, Any]) -> str:
