@@ -16,7 +16,8 @@ CARD = """\
 
 A LoRA adapter for {base}: it answers a customer from numbered passages, in a full sentence or two, with the number of
 the passage, and names the words that answer between `**` in a line of their own behind it. `frontdesk models pull`
-merges it into the base model, so that later style adapters hold style only. Made by `python -m workers.style.consultant`; `meta.json` has every figure.
+merges it into the base model, so that later style adapters hold style only. Made by
+`python -m workers.style.consultant`; `meta.json` has every figure.
 
 ## What it learned from
 
