@@ -7,7 +7,7 @@ endpoints that the launcher writes for the processes that it started (free ports
 import functools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
