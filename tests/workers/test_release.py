@@ -16,7 +16,7 @@ from bot.desk import Desk
 from bot.knowledge import Collections
 from bot.settings import Settings
 from tests.bot.test_feedback import an_answer
-from tests.bot.test_watch import talk
+from tests.bot.test_watching_voices import talk
 from workers import sweeping
 from workers.style import publish
 from workers.style.gate import Check, Verdict
