@@ -99,16 +99,13 @@ def history(engine: sa.Engine, most: int = 100) -> list[Release]:
 def judge(connection: sa.Connection, name: str, report: dict[str, Any], state: AdapterState, reason: str = "") -> None:
     """Keep what the gate measured of a version, and let it speak (`active`), to some (`canary`), or not, in the
     caller's transaction."""
-    speaking = connection.execute(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active")).scalar()
     judged = sa.update(db.adapters).where(db.adapters.c.name == name)
-    connection.execute(judged.values(report=report, parent=speaking))
+    connection.execute(judged.values(report=report, parent=_speaking(connection)))
     if state == "active":
         _switch_in(connection, name, {})
         note(connection, name, "active", reason)
     elif state == "canary":
-        _retire_canary(connection, f"{name} took its place.")
-        connection.execute(judged.values(state=state, canary_at=db.now()))
-        note(connection, name, "canary", reason)
+        _try(connection, name, reason)
     else:
         connection.execute(judged.values(state=state))
         note(connection, name, "rejected", reason)
@@ -130,15 +127,12 @@ def activate(engine: sa.Engine, name: str | None, author: str = "", reason: str 
 def start_canary(engine: sa.Engine, name: str, author: str = "", reason: str = "") -> None:
     """Let a share of the conversations hear this version. Raises `AdapterRefused` where it speaks to all already, or
     may not speak."""
-    chosen, speaking = find(engine, name), active(engine)
+    chosen = find(engine, name)
     if chosen.stale or chosen.state in ("active", "rejected"):
         why = chosen.stale or f"It is {chosen.state}."
         raise AdapterRefused(f"{chosen.name} cannot be tried with some conversations. {why}")
     with db.writing(engine) as connection:
-        _retire_canary(connection, f"{chosen.name} took its place.")
-        values = {"state": "canary", "canary_at": db.now(), "parent": speaking.name if speaking else None}
-        connection.execute(sa.update(db.adapters).where(db.adapters.c.name == chosen.name).values(**values))
-        note(connection, chosen.name, "canary", reason, author)
+        _try(connection, chosen.name, reason, author)
 
 
 def end_canary(engine: sa.Engine, author: str = "", reason: str = "", name: str | None = None) -> bool:
@@ -150,9 +144,8 @@ def end_canary(engine: sa.Engine, author: str = "", reason: str = "", name: str 
 def promote_canary(engine: sa.Engine, name: str, author: str = "", reason: str = "") -> bool:
     """Let everybody hear the canary, if it still is one; whether it was."""
     with db.writing(engine) as connection:
-        speaking = connection.execute(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active")).scalar()
         waits = (db.adapters.c.name == name) & (db.adapters.c.state == "canary")
-        if not connection.execute(sa.update(db.adapters).where(waits).values(parent=speaking)).rowcount:
+        if not connection.execute(sa.update(db.adapters).where(waits).values(parent=_speaking(connection))).rowcount:
             return False
         _switch_in(connection, name, {})
         note(connection, name, "active", reason, author)
@@ -222,6 +215,18 @@ def note(connection: sa.Connection, adapter: str, step: Step, reason: str = "", 
 def _in_state(engine: sa.Engine, state: AdapterState) -> Adapter | None:
     row = db.one(engine, sa.select(db.adapters).where(db.adapters.c.state == state))
     return None if row is None else _adapter(row)
+
+
+def _speaking(connection: sa.Connection) -> str | None:
+    return connection.scalar(sa.select(db.adapters.c.name).where(db.adapters.c.state == "active"))
+
+
+def _try(connection: sa.Connection, name: str, reason: str, author: str = "") -> None:
+    """Make a version the canary, in the place of the one that was."""
+    _retire_canary(connection, f"{name} took its place.")
+    chosen = sa.update(db.adapters).where(db.adapters.c.name == name)
+    connection.execute(chosen.values(state="canary", canary_at=db.now(), parent=_speaking(connection)))
+    note(connection, name, "canary", reason, author)
 
 
 def _switch_in(connection: sa.Connection, name: str | None, also: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from langchain_core.messages import BaseMessage, convert_to_openai_messages
+from langchain_core.messages import BaseMessage
 
 from bot import examples, ground, manners, model, prompts, sentences
 from bot.desk import Desk
@@ -117,7 +117,7 @@ class Telling:
             offers_person=upset or (abstained and not declined),
             manner=self.manner,
             pin=self.pin.pin_id if self.pin else None,
-            messages=tuple(_plain(message) for message in self.messages),
+            messages=prompts.plain(self.messages),
             said=self.said,
             keys=keys if any(keys) else (),
         )
@@ -252,12 +252,6 @@ def _nearby(passages: Sequence[Passage]) -> tuple[Nearby, ...]:
     best = {passage.document: passage for passage in reversed(passages)}
     order = list(dict.fromkeys(passage.document for passage in passages))[:MOST_NEARBY]
     return tuple(Nearby(best[path].document, best[path].title, best[path].heading) for path in order)
-
-
-def _plain(message: BaseMessage) -> dict[str, str]:
-    converted = convert_to_openai_messages(message)
-    assert isinstance(converted, dict)  # one message in, one out
-    return {"role": str(converted["role"]), "content": str(converted["content"])}
 
 
 def _milliseconds(begin: float, end: float) -> float:

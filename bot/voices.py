@@ -2,6 +2,7 @@
 active one. A conversation keeps its voice: whether it hears the canary is decided by a hash of its id."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,9 +31,9 @@ class PinnedVoice:
 
 def speaking(engine: sa.Engine, conversation_id: str | None = None, collection: str = "") -> Adapter | None:
     """The version that answers in this conversation, about this folder; None is the base model."""
-    pinned = _pinned(engine, collection) if collection else None
-    if pinned is not None:
-        return adapters.find(engine, pinned) if pinned else None
+    own = of_folder(pinned(engine), collection) if collection else None
+    if own is not None:
+        return adapters.find(engine, own) if own else None
     trial = adapters.canary(engine) if conversation_id else None
     if trial and conversation_id and hears(trial.name, conversation_id, share(engine)):
         return trial
@@ -90,9 +91,9 @@ def pinned(engine: sa.Engine) -> list[PinnedVoice]:
     ]
 
 
-def _pinned(engine: sa.Engine, collection: str) -> str | None:
-    """The version pinned to a folder, or to the nearest one that it lies in."""
+def of_folder(pins: Sequence[PinnedVoice], collection: str) -> str | None:
+    """The version pinned to a folder, or to the nearest one that it lies in; None where there is none."""
     parts = collection.split("/")
     folders = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
-    found = {one.collection: one.adapter for one in pinned(engine)}
+    found = {one.collection: one.adapter for one in pins}
     return next((found[folder] for folder in folders if folder in found), None)

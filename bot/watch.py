@@ -133,10 +133,10 @@ def _log_likelihood(one: Tally, share: float) -> float:
 
 def _tallies(engine: sa.Engine, name: str | None, since: float, until: float = math.inf) -> dict[str, Tally]:
     """What conversations with a version (None: the base model) had, from a moment until another."""
-    folders = [one.collection for one in voices.pinned(engine)]
+    pins = voices.pinned(engine)
     seen: dict[str, dict[str, list[bool]]] = {measure: defaultdict(list) for measure in MEASURES}
     for row in db.rows(engine, _answers(name, since, until)):
-        if row.declined or row.pin is not None or _within(row.collection or "", folders):
+        if row.declined or row.pin is not None or voices.of_folder(pins, row.collection or "") is not None:
             continue
         seen["held back"][row.conversation_id].append(bool(row.dropped))
         seen["no answer"][row.conversation_id].append(bool(row.abstained))
@@ -168,7 +168,3 @@ def _answers(name: str | None, since: float, until: float) -> sa.Select[*tuple[o
 def _tally(conversations: Iterable[list[bool]]) -> Tally:
     bad = [any(had) for had in conversations]
     return Tally(sum(bad), len(bad))
-
-
-def _within(collection: str, folders: list[str]) -> bool:
-    return any(collection == folder or collection.startswith(f"{folder}/") for folder in folders)

@@ -4,7 +4,7 @@
 """
 
 from bot.prompts.file import Prompt, checked, names, problems, read, shipped, variants
-from bot.prompts.messages import compose, numbered, place, spoken
+from bot.prompts.messages import compose, numbered, place, plain, spoken
 from bot.prompts.versions import Version, back_to_shipped, by_version, choose, go_back, history, keep, load, save
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "names",
     "numbered",
     "place",
+    "plain",
     "problems",
     "read",
     "save",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 
 from bot.examples import Example
 from bot.prompts.file import Prompt
@@ -21,6 +21,13 @@ def compose(
     *system, asked = filled(question, excerpts)
     shown = [(filled(one.question, one.passages)[-1], AIMessage(one.answer)) for one in examples]
     return [*system, *(message for pair in shown for message in pair), asked]
+
+
+def plain(messages: Sequence[BaseMessage]) -> tuple[dict[str, str], ...]:
+    """Messages as they are sent to a model and kept: `{role, content}`."""
+    converted = convert_to_openai_messages(list(messages))
+    assert isinstance(converted, list)  # many in, many out
+    return tuple({"role": str(one["role"]), "content": str(one["content"])} for one in converted)
 
 
 def numbered(passages: Sequence[Passage]) -> str:

@@ -1,22 +1,19 @@
 """What of the model's words is shown, and how. The model's voice is written by hand; what it read is given."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from langchain_core.embeddings import Embeddings
 
 from bot import conversations, db, printing, prompts
 from bot.desk import Desk
 from bot.evidence import Evidence, asked
-from bot.knowledge import Collections
 from bot.pins import Pin
 from bot.records import Answer, Citation, Passage, Sentence
-from bot.settings import load_settings
 from bot.telling import Telling
+from tests.quality.given_answers import desk_of
 
 QUESTION = "In what country is Normandy, and who rules it?"
 PLACE, CAPITAL = "Normandy is a region in France.", "Its seat is Rouen."
@@ -24,20 +21,9 @@ PASSAGE = Passage("c1", 1, "normandy.md", "Normandy", "", None, f"{PLACE} {CAPIT
 OPEN = "Our documents do not say who rules Normandy."
 
 
-class OneDirection(Embeddings):
-    """Embeddings in which no two texts are nearer than others, so that only words decide."""
-
-    def embed_query(self, text: str) -> list[float]:
-        axis = int(hashlib.sha256(text.encode()).hexdigest(), 16) % 512
-        return [float(place == axis) for place in range(512)]
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [self.embed_query(text) for text in texts]
-
-
 @pytest.fixture
 def desk(engine: sa.Engine) -> Desk:
-    return Desk(load_settings(), engine, Collections("http://127.0.0.1:1", lambda _: OneDirection()))
+    return desk_of(engine)
 
 
 @pytest.fixture

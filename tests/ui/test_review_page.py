@@ -110,15 +110,18 @@ class AllAlike(Embeddings):
 
 
 @pytest.fixture
-def approved(
-    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch
-) -> AppTest:
-    """The approved answers, one of which there is."""
+def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedding model is one to which everything is the same."""
 
-    def all_alike(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
+    def embeddings(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
         return AllAlike()
 
-    monkeypatch.setattr(model, "embeddings", all_alike)
+    monkeypatch.setattr(model, "embeddings", embeddings)
+
+
+@pytest.fixture
+def approved(engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], all_alike: None) -> AppTest:
+    """The approved answers, one of which there is."""
     feedback.approve(engine, row, "staff")
     page = staff_page("review").run()
     return page.button_group(key="review-filter").set_value("Approved").run()
@@ -285,12 +288,8 @@ def test_a_wrong_fact_is_shown_to_the_owner_of_the_document(
 
 
 def test_what_is_missing_goes_to_the_gaps(
-    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, row: int, staff_page: Callable[[str], AppTest], all_alike: None
 ) -> None:
-    def all_alike(settings: Settings, *, model: str | None = None, background: bool = False) -> Embeddings:
-        return AllAlike()
-
-    monkeypatch.setattr(model, "embeddings", all_alike)
     told(engine, answer(index(engine, text="Anything unused may be returned. In 45 days."), answer_id="a1"))
     decide(staff_page("review").run(), row, "missing")
     assert (feedback.find(engine, row).tag, gaps.count_open(engine)) == ("missing", 1)

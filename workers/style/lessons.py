@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from langchain_core.messages import convert_to_openai_messages
-
 from bot import consult, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
 from bot.lexical import content_words
@@ -47,10 +45,8 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     prompt = prompts.load("answer", desk.database)
     if prompt.reasoning:
         prompt = prompts.load("answer")  # a lesson holds no thoughts that lead to its answer
-    messages = convert_to_openai_messages(consult.messages(desk, prompt, row.question, row.evidence))
-    assert isinstance(messages, list)
     return Lesson(
-        messages=tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages),
+        messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
         answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
     )
 

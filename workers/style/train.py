@@ -83,7 +83,7 @@ def train(
         "tokens_per_second": round(course.tokens / course.seconds, 1),
     }
     with store.new_folder(settings.adapters_dir / name) as folder:
-        _write(student, meta, folder)
+        write(student, meta, folder)
     return Trained(name, (settings.adapters_dir / name).resolve(), meta)
 
 
@@ -97,16 +97,18 @@ def load_base(settings: Settings) -> tuple[Any, Any, str]:
 
 
 def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
-    """The base with a fresh adapter, which at first changes nothing."""
+    """The base with a fresh adapter, which at first changes nothing. It goes by `base_name`, not by the folder that the
+    base happened to be read from."""
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=0.0,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base_name,
     )
-    return get_peft_model(base, config)
+    student = get_peft_model(base, config)
+    student.peft_config["default"].base_model_name_or_path = base_name  # peft has put the folder there
+    return student
 
 
 def digest(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> str:
@@ -122,10 +124,12 @@ def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> f
     return loss
 
 
-def _write(student: Any, meta: dict[str, Any], folder: Path) -> None:
+def write(student: Any, meta: dict[str, Any], folder: Path, precision: torch.dtype | None = None) -> None:
+    """The adapter's configuration, `meta.json` and weights, the latter in a `precision` other than that of training
+    where one is given. Raises `OSError` where the disk is full."""
     student.peft_config["default"].save_pretrained(folder)
     (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    tensors = {key: value.contiguous() for key, value in get_peft_model_state_dict(student).items()}
+    tensors = {key: value.to(precision).contiguous() for key, value in get_peft_model_state_dict(student).items()}
     try:
         save_file(tensors, folder / "adapter_model.safetensors")
     except SafetensorError as error:

@@ -16,14 +16,13 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from peft import PeftModel, set_peft_model_state_dict
+from safetensors.torch import load_file
 
 from bot.desk import Desk, open_desk
 from bot.records import Turn
 from bot.serving import weights
-from bot.settings import Settings
+from bot.settings import load_settings
 from ingest import sample
 from ingest.readers.reading import Block, BlockKind, Reading
 from ingest.tables import show, tell
@@ -68,7 +67,8 @@ def main(
     held_out = {name: chance.sample(rows, min(len(rows), examined)) for name, rows in held_out.items()}
     if not within:
         learnt, held_out = _pointed_out(learnt), _pointed_out(held_out)
-    base, tokenizer = _base()
+    settings = load_settings(model=weights.BASE_MODEL)
+    base, tokenizer, _ = train.load_base(settings)
     if not trained:
         torch.manual_seed(chosen.seed)
         student = train.with_adapter(base, chosen, weights.BASE_MODEL)
@@ -76,8 +76,10 @@ def main(
             set_peft_model_state_dict(student, load_file(start / "adapter_model.safetensors"))
         stage = {"words_that_answer": "within" if within else "behind"}
         stage |= _learned(student, tokenizer, chosen, learnt, held_out)
-        _write(student, {"base": weights.BASE_MODEL, "stages": [*_earlier(start), stage]}, out)
-    student = PeftModel.from_pretrained(_base()[0], out)
+        out.mkdir(parents=True, exist_ok=True)
+        train.write(student, {"base": weights.BASE_MODEL, "stages": [*_earlier(start), stage]}, out, torch.bfloat16)
+        base, *_ = train.load_base(settings)
+    student = PeftModel.from_pretrained(base, out)
     after = _examined(student, tokenizer, held_out, data)
     with student.disable_adapter():
         before = _examined(student, tokenizer, held_out, data)
@@ -85,14 +87,6 @@ def main(
     (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
     (out / "README.md").write_text(card.written(made), encoding="utf-8")
     show(True, made, [])
-
-
-def _base() -> tuple[Any, Any]:
-    """The base model and its tokenizer: bfloat16 on a GPU, float32 on a CPU (bf16 is slower there)."""
-    folder = weights.locate(weights.BASE_MODEL, Settings())
-    gpu = torch.cuda.is_available()
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32)
-    return model.to("cuda" if gpu else "cpu"), AutoTokenizer.from_pretrained(folder)
 
 
 def _earlier(start: Path | None) -> list[dict[str, Any]]:
@@ -201,18 +195,6 @@ def _examined(model: Any, tokenizer: Any, held_out: dict[str, list[Lesson]], dat
 
 def _told(progress: dict[str, Any]) -> None:
     tell(f"step {progress['step']} of {progress['steps']}, loss {progress['loss']:.3f}")
-
-
-def _write(student: Any, made: dict[str, Any], out: Path) -> None:
-    """The adapter in bfloat16, and how it was made."""
-    out.mkdir(parents=True, exist_ok=True)
-    config = student.peft_config["default"]
-    config.base_model_name_or_path = weights.BASE_MODEL  # not the folder that it happened to be read from
-    config.save_pretrained(out)
-    tensors = {key: value.bfloat16().contiguous() for key, value in get_peft_model_state_dict(student).items()}
-    save_file(tensors, out / "adapter_model.safetensors")
-    (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
-    tell(f"written to {out}")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from bot.quality.runs import Run
 from bot.records import Adapter, Answer
 from bot.serving import weights
 from ingest import scratch, sets
+from ingest.calibrating import MANUAL
 from ingest.sets import QuestionSet
 from ingest.tables import tell
 from workers.style.consultant import public
 
 SETS = ("squad2", "emanual", "sample")
-MANUAL = "galaxy_s10/"  # emanual has five devices' manuals, and asks about this one
 TITLES = ("base", "base and consultant")
 
 

@@ -72,8 +72,13 @@ def companies(seed: int, count: int) -> list[Company]:
 def supported(answer: str, page: Page) -> bool:
     """Whether a page, by its words alone, supports an answer's first sentence."""
     passage = Passage("", 0, page.document, page.title, page.heading, None, page.text, 1.0)
-    sentence = answer.split(" Our documents do not say ")[0].replace("**", "")
+    sentence = _first(answer).replace("**", "")
     return ground.support(sentence, [passage], [1], None) is not None
+
+
+def _first(answer: str) -> str:
+    """An answer without the sentence that says what stays open."""
+    return answer.partition(f" {ground.UNSAID} ")[0]
 
 
 def _company(rng: random.Random) -> Company:
@@ -116,7 +121,7 @@ class _Customers:
         joined = first.rstrip("?.") + f", and {also}?" if first.endswith("?") else f"{first.rstrip('.')} and {also}"
         if ". " in first or self.rng.random() < 0.2:
             joined = f"{first.rstrip('?.')}? {also[0].upper()}{also[1:]}?"
-        answer = f"{self._answer(fact)} Our documents do not say {self._write(unsaid, more, plain=True)}."
+        answer = f"{self._answer(fact)} {ground.UNSAID} {self._write(unsaid, more, plain=True)}."
         return Ask(wording.typed(joined, self.rng), answer, fact.page, kind=kind)
 
     def _followup(self, fact: Fact, facts: list[Fact], kind: str) -> Ask | None:
@@ -154,7 +159,7 @@ def _fits(fact: Fact, kind: str) -> bool:
 
 def _sound(ask: Ask, page: Page) -> bool:
     """Whether an answer has its length and its one key, and stands in the page."""
-    first = ask.answer.split(" Our documents do not say ")[0]
+    first = _first(ask.answer)
     return (
         len(first.split()) in ANSWER_WORDS
         and re.fullmatch(r"[^*]*\*\*[^*]+\*\*[^*]*", first) is not None

@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from langchain_core.messages import convert_to_openai_messages
-
 from bot import consult, evidence, ground, prompts, retrieve, sentences
 from bot.desk import Desk
 from bot.lexical import stems
@@ -30,7 +28,6 @@ class Exercise:
     answer: str
     document: str
     folder: str
-    source: str
     history: tuple[Turn, ...] = ()
 
 
@@ -73,17 +70,13 @@ def lessons(desk: Desk, material: Material, tell: Tell) -> list[Lesson]:
 
 def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
     """None where the excerpts that the chain would show do not bear the answer out."""
-    retriever = retrieve.PassageRetriever(
-        desk=desk, k=desk.settings.passages, history=one.history, collection=one.folder
-    )
-    passages = [document.metadata["passage"] for document in retriever.invoke(one.question)]
+    k = desk.settings.passages
+    passages = retrieve.search(desk, one.question, k, one.history, collection=one.folder, copies=False)
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
     excerpts = evidence.weigh(desk, queries, passages).excerpts
     answer = cited(one, excerpts)
-    messages = convert_to_openai_messages(consult.messages(desk, prompts.load("answer"), queries[-1], excerpts))
-    assert isinstance(messages, list)
-    plain = tuple({"role": str(m["role"]), "content": str(m["content"])} for m in messages)
-    return Lesson(plain, answer) if answer else None
+    messages = consult.messages(desk, prompts.load("answer"), queries[-1], excerpts)
+    return Lesson(prompts.plain(messages), answer) if answer else None
 
 
 def cited(one: Exercise, excerpts: Sequence[Passage]) -> str:

@@ -92,29 +92,26 @@ def _folder(one: _Set, name: str) -> str:
 def pointed_at(question: Question, text: str) -> str | None:
     """The sentence of the text that holds a right answer, with the answer between `**`; None where there is none of a
     fit length. Of several the one that shares most words with the question."""
-    found = [(one, answer) for one in sentences.split(text) for answer in question.answers if _stands(answer, one)]
+    found = [
+        (one, answer) for one in sentences.split(text) for answer in question.answers if sentences.span(answer, one)[1]
+    ]
     if not found:
         return None
     asked = set(re.findall(r"\w+", question.text.lower()))
     sentence, answer = max(found, key=lambda pair: len(asked & set(re.findall(r"\w+", pair[0].lower()))))
-    start = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", sentence)
-    assert start
-    sentence = _cut(sentence, start.end())
+    start, end = sentences.span(answer, sentence)
+    sentence = _cut(sentence, end)
     if len(sentence.split()) > LONGEST_SENTENCE or "*" in sentence:
         return None
     if len(answer.split()) > LONGEST_KEY * len(sentence.split()):
         return sentence
-    return f"{sentence[: start.start()]}**{answer}**{sentence[start.end() :]}"
+    return f"{sentence[:start]}**{answer}**{sentence[end:]}"
 
 
 def said(question: Question, text: str) -> str | None:
     """The same without the emphasis: what annotators of policies marked is often a clause of no use by itself."""
     sentence = pointed_at(question, text)
     return sentence and sentence.replace("**", "")
-
-
-def _stands(answer: str, sentence: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", sentence) is not None
 
 
 def _cut(sentence: str, end: int) -> str:
