@@ -45,7 +45,7 @@ def test_what_stands_in_no_sentence_is_not_learned() -> None:
 
 
 def test_the_answer_gets_the_number_of_the_excerpt_of_its_document_that_bears_it_out() -> None:
-    one = Exercise("When?", "It closes at **nine**.", "hours.md", "", "companies")
+    one = Exercise("When?", "It closes at **nine**.", "hours.md", "")
     shown = [_excerpt("cafe.md", "The cafe opens at ten."), _excerpt("hours.md", "It closes at nine.")]
     assert exercises.cited(one, shown) == "It closes at **nine** [2]."
     assert exercises.cited(one, shown[:1]) == ""
@@ -53,15 +53,15 @@ def test_the_answer_gets_the_number_of_the_excerpt_of_its_document_that_bears_it
 
 def test_a_part_that_stays_open_needs_no_number() -> None:
     one = Exercise(
-        "When, and is there tea?", "It closes at **nine**. Our documents do not say whether there is tea.", "a", "", ""
+        "When, and is there tea?", "It closes at **nine**. Our documents do not say whether there is tea.", "a", ""
     )
     said = exercises.cited(one, [_excerpt("a", "It closes at nine.")])
     assert said == "It closes at **nine** [1]. Our documents do not say whether there is tea."
 
 
 def test_questions_that_the_sample_asks_are_left_out() -> None:
-    ours = Exercise("How much is the large tent?", "", "", "", "")
-    other = Exercise("Who founded the school in Ashford?", "", "", "", "")
+    ours = Exercise("How much is the large tent?", "", "", "")
+    other = Exercise("Who founded the school in Ashford?", "", "", "")
     assert exercises.apart(Material([], [ours, other]), ["how much is the large tent"]).exercises == [other]
 
 

@@ -161,7 +161,7 @@ def material(ours: Sequence[Company]) -> Material:
         for one in company.asks:
             turns = tuple(Turn(("user", "assistant")[n % 2], text) for n, text in enumerate(one.history))
             place = f"{folder}/{company.pages[one.page].document}"
-            asked.append(Exercise(one.question, one.answer, place, folder, "companies", turns))
+            asked.append(Exercise(one.question, one.answer, place, folder, turns))
     return Material(readings, asked)
 
 

@@ -74,7 +74,7 @@ def _material(one: _Set, texts: dict[str, tuple[str, str]], questions: Sequence[
             answer = one.answer(question, texts[name][1]) if name in texts else None
             if answer:
                 asked = re.sub(r" \([\w.]+\)$", "", question.text)  # the site, where the question is about one
-                found.append(Exercise(asked, answer, _filed(one, name), _folder(one, name), one.name))
+                found.append(Exercise(asked, answer, _filed(one, name), _folder(one, name)))
                 break
     return Material(readings, random.Random(seed).sample(found, min(one.most, len(found))))
 
