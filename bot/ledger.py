@@ -200,18 +200,23 @@ def requeue(engine: sa.Engine, path: str) -> str:
     return lane
 
 
-def erase(engine: sa.Engine, version_ids: Sequence[int]) -> None:
-    """Delete versions' chunks from the chunk table and the lexical index."""
+def erase(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> None:
+    """Delete versions' chunks from the chunk table and the lexical index, and record what proves it so far, at once."""
     with db.writing(engine) as connection:
         for version_id in version_ids:
             _delete_chunks(connection, version_id)
+        _record_proof(connection, version_ids, proof)
 
 
 def record_proof(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> None:
     """Record what a probe for the text of erased versions found."""
     with db.writing(engine) as connection:
-        chosen = sa.update(db.versions).where(db.versions.c.version_id.in_(version_ids))
-        connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
+        _record_proof(connection, version_ids, proof)
+
+
+def _record_proof(connection: sa.Connection, version_ids: Sequence[int], proof: str) -> None:
+    chosen = sa.update(db.versions).where(db.versions.c.version_id.in_(version_ids))
+    connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
 
 
 def versions(engine: sa.Engine, version_ids: Sequence[int]) -> dict[int, db.Row]:

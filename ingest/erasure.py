@@ -10,6 +10,7 @@ from bot.records import Chunk
 VERSIONS_TOGETHER = 50
 PROBES = 3  # pieces of each version whose text is searched for
 PROBE_DEPTH = 20
+UNSEARCHED = "gone from every index"  # stays where a worker is killed before it has searched for the text
 
 log = get_log(__name__)
 
@@ -30,7 +31,7 @@ def _erase(desk: Desk, version_ids: Sequence[int]) -> None:
     ids = [chunk.chunk_id for chunks in pieces.values() for chunk in chunks]
     left = _forget_vectors(desk, ids)
     gone = [version_id for version_id, chunks in pieces.items() if not left & {one.chunk_id for one in chunks}]
-    ledger.erase(desk.database, gone)
+    ledger.erase(desk.database, gone, UNSEARCHED)
     proven = []
     for version_id in version_ids:
         found = _probe(desk, pieces[version_id], left)

@@ -76,6 +76,5 @@ def drop_retired(desk: Desk) -> None:
         version_ids = [row.version_id for row in db.rows(desk.database, old)]
         for start in range(0, len(version_ids), erasure.VERSIONS_TOGETHER):
             batch = version_ids[start : start + erasure.VERSIONS_TOGETHER]
-            ledger.erase(desk.database, batch)
-            ledger.record_proof(desk.database, batch, "gone with its index")
+            ledger.erase(desk.database, batch, "gone with its index")
         indexes.close(desk.database, index.index_id)

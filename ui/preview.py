@@ -44,7 +44,8 @@ def draw_proofs(proofs: Sequence[tuple[int, datetime, str]]) -> None:
     with st.expander(f"Deleted earlier text · {words.count(len(proofs), 'version')}", key="proofs", type="compact"):
         for version, when, found in proofs[:MOST_PROOFS]:
             if found.startswith("gone"):
-                st.caption(f":material/verified: Version {version}: deleted {words.ago(when)}, no search finds it.")
+                how = "no search finds it" if found == "gone" else "no index holds it"
+                st.caption(f":material/verified: Version {version}: deleted {words.ago(when)}, {how}.")
             else:
                 st.error(sentence(f"Version {version}: {found}"))
         if len(proofs) > MOST_PROOFS:

@@ -62,7 +62,7 @@ def test_a_document_is_found_by_its_words_only_while_it_is_active(postgresql: sa
     ledger.tombstone(postgresql, ["ferries.md"])
     assert lexical.search(postgresql, "When do ferries leave?", 5) == []
     assert documents.stale_versions(postgresql) == [version_id]
-    ledger.erase(postgresql, [version_id])
+    ledger.erase(postgresql, [version_id], "gone")
     assert documents.chunks_of(postgresql, version_id) == []
 
 

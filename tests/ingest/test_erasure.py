@@ -23,6 +23,21 @@ def test_the_row_of_a_deleted_version_records_the_proof(desk: Desk) -> None:
     assert documents.unproven(desk.database) == []
 
 
+def test_a_worker_that_dies_before_it_has_searched_leaves_the_proof_that_no_index_holds_the_text(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(desk, ferries=FERRY)
+    ledger.tombstone(desk.database, ["ferries.md"])
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(lexical, "search", die)
+        erasure.erase_stale(desk)
+    assert [proof for _, _, proof in documents.proofs(desk.database, "ferries.md")] == [erasure.UNSEARCHED]
+
+
 def test_a_vector_that_will_not_go_raises_the_alarm_until_it_is_gone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,8 +47,7 @@ def test_a_look_inside_shows_how_long_each_step_took(engine: sa.Engine, staff_pa
 def test_a_look_inside_shows_that_deleted_text_is_gone(engine: sa.Engine, staff_page: Draw) -> None:
     before = index(engine, text="The old text.")
     index(engine, text="The new text.")
-    ledger.erase(engine, [before.version_id])
-    ledger.record_proof(engine, [before.version_id], "gone")
+    ledger.erase(engine, [before.version_id], "gone")
     page = opened(engine, staff_page("documents"))
     assert "Deleted earlier text · 1 version" in [expander.label for expander in page.expander]
     assert any("no search finds it" in caption.value for caption in page.caption)

@@ -222,7 +222,7 @@ def test_a_mass_deletion_that_is_confirmed_removes_what_is_gone(stack: Stack) ->
     assert not answers(stack)
     assert in_order(stack)
     for path in gone:
-        assert set(proofs(stack, path)) <= {"gone"}
+        wait_until(lambda path=path: set(proofs(stack, path)) <= {"gone"})
 
 
 def empty(inbox: Path) -> None:
