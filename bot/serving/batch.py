@@ -145,7 +145,8 @@ class Batch:
         if complete:
             token = likeliest if row.request.temperature == 0 else row.choose(logits)
             if row.write(token, self._tokenizer, self._ends):
-                self.remove(row)
+                self.remove(row)  # first, so that who has read the end finds a free slot
+                row.end()
 
     def _remember(self, row: Row) -> None:
         try:

@@ -180,16 +180,20 @@ class Engine:
 
     def _let_in(self) -> None:
         while self._batch.free:
-            background = sum(row.request.background for row in self._batch.rows)
-            row = self._queues.next(background_allowed=background < self._background_slots)
-            if row is None:
-                return
-            try:
-                row.deltas  # noqa: B018  raises what went wrong with reading it
-                self._batch.join(row)
-            except Exception as error:
-                log.error("a request could not begin", exc_info=error)
-                row.fail(error)
+            with self._queues.lock:  # a row between its line and its slot would look like room for one more
+                background = sum(row.request.background for row in self._batch.rows)
+                row = self._queues.next(background_allowed=background < self._background_slots)
+                if row is None:
+                    return
+                self._begin(row)
+
+    def _begin(self, row: Row) -> None:
+        try:
+            row.deltas  # noqa: B018  raises what went wrong with reading it
+            self._batch.join(row)
+        except Exception as error:
+            log.error("a request could not begin", exc_info=error)
+            row.fail(error)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -65,4 +65,5 @@ def _delta(config: Any, tensors: dict[str, torch.Tensor], name: str, layer: Laye
         gain = magnitude[0] / (layer.weight().float().cpu() + up @ down).norm(dim=1)
         up = up * gain[:, None]
         gain = gain.to(layer.like)
-    return Delta(down.to(layer.like).contiguous(), up.T.to(layer.like).contiguous(), gain)
+    # a copy, since what was read is the file itself, mapped: it may be removed or written anew while the adapter speaks
+    return Delta(down.to(layer.like, copy=True).contiguous(), up.T.to(layer.like).contiguous(), gain)

@@ -89,18 +89,21 @@ class Row:
         generation.completion_tokens += 1
         if token in ends:
             generation.finish_reason = "stop"
-            return self._finish()
+            return True
         self._decoder = self._decoder or PieceDecoder(tokenizer)
         if piece := self._stops.feed(self._decoder.step(token)):
             generation.arrive(piece)
         if self._stops.stopped:
             generation.finish_reason = "stop"
-            generation.arrive(None)
             return True
-        if generation.completion_tokens == self.request.max_tokens:
-            return self._finish()
         self.pending = [token]
-        return False
+        return generation.completion_tokens == self.request.max_tokens
+
+    def end(self) -> None:
+        """The answer is complete."""
+        if piece := self._stops.rest():
+            self.generation.arrive(piece)
+        self.generation.arrive(None)
 
     def fail(self, error: Exception) -> None:
         """End with an error."""
@@ -110,9 +113,3 @@ class Row:
         """End because nobody wants the rest."""
         self.generation.finish_reason = "cancelled"
         self.generation.arrive(None)
-
-    def _finish(self) -> bool:
-        if piece := self._stops.rest():
-            self.generation.arrive(piece)
-        self.generation.arrive(None)
-        return True

@@ -55,12 +55,12 @@ class Slots:
         if tokens > self.capacity:
             room = -(-tokens // BLOCK) * BLOCK
             keys, values = self._empty(room), self._empty(room)
-            keys[..., : self.capacity, :] = self.keys
-            values[..., : self.capacity, :] = self.values
+            for slot, length in enumerate(self._clean):
+                keys[:, slot, :, :length] = self.keys[:, slot, :, :length]
+                values[:, slot, :, :length] = self.values[:, slot, :, :length]
             self.keys, self.values = keys, values
         slot = min(self._free)  # the lowest, so that those in use lie together
         self._free.remove(slot)
-        self._clean[slot] = 0
         return slot
 
     def clean(self, slots: int, length: int) -> None:
@@ -79,7 +79,9 @@ class Slots:
     def give_back(self, slot: int) -> None:
         """The slot is free again; when none is held, the memory of long ones is too."""
         self._free.append(slot)
+        self._clean[slot] = 0
         if len(self._free) == self._count and self.capacity > KEPT_TOKENS:
+            self._clean = [0] * self._count
             self.keys, self.values = self._empty(0), self._empty(0)
 
     def read(self, slot: int, tokens: int) -> Remembered:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer requests, one round")
-    parser.add_argument("--only", nargs="*", default=["ours", "peft", "serve", "mixing", "swaps"])
+    parser.add_argument("--only", nargs="*", default=["ours", "peft", "serve", "mixing", "weights", "swaps"])
     parser.add_argument("--requests", type=int)
     parser.add_argument("--rounds", type=int)
     chosen = parser.parse_args()
@@ -74,6 +75,8 @@ def main() -> None:
             beside(engine, folder, adapters, prompts, chosen.only, rounds)
         if "mixing" in chosen.only:
             mixing(engine, prompts, rounds)
+        if "weights" in chosen.only:
+            weights({"floats": engine, "8 bits": Engine.load(settings.model, folder, eight_bits=True)}, prompts, rounds)
         if "swaps" in chosen.only:
             swaps(engine, adapters, prompts)
 
@@ -273,14 +276,26 @@ def mixing(engine: Engine, prompts: Sequence[str], rounds: int) -> None:
     """Three adapters in one batch beside one, and beside the base alone, which costs what a merged model costs."""
     ask = of_engine(engine)
     cases: dict[str, tuple[str | None, ...]] = {"as if merged": (None,), "one adapter": ("one",), "three": ADAPTERS}
+    _in_turns({name: partial(measure, ask, prompts, adapters, 8) for name, adapters in cases.items()}, 8, rounds)
+
+
+def weights(engines: dict[str, Engine], prompts: Sequence[str], rounds: int) -> None:
+    """The formats of the base's weights, without adapters."""
+    for clients in (1, 8):
+        cases = {name: partial(measure, of_engine(each), prompts, (None,), clients) for name, each in engines.items()}
+        _in_turns(cases, clients, rounds)
+
+
+def _in_turns(cases: dict[str, Callable[[], Figures]], clients: int, rounds: int) -> None:
+    """After one round to warm up."""
     found: dict[str, list[Figures]] = {name: [] for name in cases}
     for at in range(rounds + 1):
-        for name, adapters in cases.items():
-            figures = measure(ask, prompts, adapters, 8)
+        for name, case in cases.items():
+            figures = case()
             if at:
                 found[name].append(figures)
     for name, each in found.items():
-        _report(f"8 clients, {name}", each)
+        _report(f"{clients} clients, {name}", each)
 
 
 def swaps(engine: Engine, adapters: dict[str, Path], prompts: Sequence[str]) -> None:

@@ -1,8 +1,13 @@
 """Many requests in one running batch, on a tiny Llama that is made here."""
 
+import random
+import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from io import SEEK_END
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +20,18 @@ from bot.errors import ModelBusy
 from bot.serving.batch import BESIDE_TOKENS
 from bot.serving.eightbit import EightBitLinear
 from bot.serving.engine import PLACES, Engine
+from bot.serving.fitting import read_deltas
 from bot.serving.generation import Generation, GenerationRequest
+from bot.serving.mixed import mix_adapters_into
 from bot.serving.prefixes import LEAST_TOKENS, Prefixes
 from bot.serving.refusals import OutOfMemory, TookTooLong
+from bot.serving.sampling import Sampler
 from bot.serving.slots import Remembered, Slots
+from bot.serving.text import PieceDecoder
 from tests.bot.test_serving import byte_tokenizer, until
 
 STEP_SECONDS = 0.01
+CLIENTS = 8
 SYSTEM = "You answer customers from the company's own documents, in its own voice, and you never guess. "
 VARIANTS: dict[str, dict[str, Any]] = {
     "warm": {"r": 4, "target_modules": ["q_proj", "down_proj"]},
@@ -101,6 +111,26 @@ def alone(engine: Engine, request: GenerationRequest) -> str:
     return "".join(engine.generate(request))
 
 
+def by_transformers(model: Any, request: GenerationRequest) -> tuple[str, float]:
+    """The greedy answer, and how far the likeliest token always was before the second likeliest."""
+    tokenizer = byte_tokenizer()
+    prompt = tokenizer.apply_chat_template(
+        list(request.messages), add_generation_prompt=True, return_tensors="pt"
+    )["input_ids"]
+    written = model.generate(
+        input_ids=prompt,
+        attention_mask=torch.ones_like(prompt),
+        max_new_tokens=request.max_tokens,
+        do_sample=False,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    best = torch.cat(written.logits).topk(2).values
+    decoder = PieceDecoder(tokenizer.backend_tokenizer)
+    text = "".join(decoder.step(token) for token in written.sequences[0, prompt.shape[1] :].tolist())
+    return text, (best[:, 0] - best[:, 1]).min().item()
+
+
 # --- the batch --------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +188,75 @@ def test_the_batch_never_has_more_rows_than_slots(make_engine: Callable[..., Eng
     assert engine.tally.rows > engine.tally.steps
 
 
+def test_whoever_comes_and_goes_every_answer_is_its_own(
+    make_engine: Callable[..., Engine], adapters: dict[str, Path], folder: Path
+) -> None:
+    expected = answers_that_no_rounding_decides(adapters, folder)
+    engine = make_engine(slots=4, places=CLIENTS)
+    for name, path in adapters.items():
+        engine.load_adapter(name, path)
+    wrong: list[tuple[GenerationRequest, str]] = []
+
+    def ask(client: int) -> None:
+        chance = random.Random(client)
+        for number in range(25):
+            request, answer = chance.choice(expected)
+            asking, mine = request, f"mine-{client}-{number}"
+            if request.adapter and chance.random() < 0.3:
+                engine.load_adapter(mine, adapters[request.adapter])
+                asking = replace(request, adapter=mine)
+            generation = engine.generate(asking)
+            if asking is not request:
+                engine.unload_adapter(mine)
+            pieces = list(islice(generation, chance.choice([3, 100])))  # some leave after three
+            generation.close()
+            text = "".join(pieces)
+            if text != answer and not (len(pieces) == 3 and answer.startswith(text)):
+                wrong.append((request, text))
+
+    clients = [threading.Thread(target=ask, args=(client,)) for client in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+    assert wrong == []
+    assert engine.tally.cache_hits > 0
+    assert engine.tally.rows > 2 * engine.tally.steps
+    assert until(lambda: engine.running == 0, seconds=5)
+
+
+def answers_that_no_rounding_decides(adapters: dict[str, Path], folder: Path) -> list[tuple[GenerationRequest, str]]:
+    """Requests of many lengths, some of which begin alike, and what transformers and peft answer."""
+    chance, found = random.Random(0), []
+    for name, path in [(None, None), *adapters.items()]:
+        model: Any = LlamaForCausalLM.from_pretrained(folder)
+        reference = PeftModel.from_pretrained(model, str(path)) if path else model
+        for number in range(6):
+            own = "".join(chance.choices("abcdef ", k=chance.choice([1, 9, 70, 200])))
+            request = asked(SYSTEM * (number % 3) + own, adapter=name, max_tokens=chance.choice([1, 6, 14]))
+            text, gap = by_transformers(reference, request)
+            if gap > 0.001:
+                found.append((request, text))
+    assert len(found) > 20
+    return found
+
+
+def test_two_tokens_that_are_rounded_past_each_other_keep_their_luck() -> None:
+    logits = torch.randn(258, generator=torch.Generator().manual_seed(0))
+    logits[100:102] = 5
+    one, other = logits.clone(), logits.clone()
+    one[100] += 1e-6
+    other[101] += 1e-6
+
+    def drawn(each: torch.Tensor) -> list[int]:
+        samplers = [Sampler(asked(temperature=1.0, top_p=0.95, seed=seed), each.device) for seed in range(200)]
+        return [sampler.choose(each) for sampler in samplers]
+
+    assert drawn(one) == drawn(other)
+    assert {100, 101} < set(drawn(one))
+
+
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +272,16 @@ def test_a_cancelled_request_leaves_within_one_step_and_the_others_go_on(make_en
     assert engine.tally.steps <= steps + 2
     assert goes.finish_reason == "cancelled"
     assert "".join(stays) == alone(make_engine(), asked(max_tokens=60))
+
+
+def test_who_has_read_the_end_finds_a_free_slot(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(slowly)
+    running: list[int] = []
+    generation = engine.generate(asked(max_tokens=3))
+    generation.follow(lambda arrival: running.append(engine.running) if arrival is None else None)
+
+    assert until(lambda: len(running) == 1, seconds=5)
+    assert running == [0]
 
 
 def test_a_deadline_ends_one_request_whether_it_runs_or_waits(make_engine: Callable[..., Engine]) -> None:
@@ -272,6 +381,38 @@ def test_fifty_clients_on_a_queue_of_eight_are_answered_or_turned_away(make_engi
     assert (engine.running, engine.waiting) == (0, 0)
 
 
+def test_a_request_between_its_place_and_its_slot_makes_no_room_for_another(
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(slowly, slots=1, places=1)
+    outcomes: list[str] = []
+    held: list[Generation] = []
+    take = Slots.take
+
+    def ask_twice() -> None:
+        for _ in range(2):
+            try:
+                held.append(engine.generate(asked(max_tokens=1000)))
+                outcomes.append("waits")
+            except ModelBusy:
+                outcomes.append("refused")
+
+    def take_after_others_asked(slots: Slots, tokens: int) -> int:
+        others.start()
+        others.join(timeout=0.3)  # they come while this one is on its way, or have to wait for it
+        return take(slots, tokens)
+
+    others = threading.Thread(target=ask_twice)
+    monkeypatch.setattr(Slots, "take", take_after_others_asked)
+    held.append(engine.generate(asked(max_tokens=1000)))
+
+    assert until(lambda: len(outcomes) == 2, seconds=5)
+    monkeypatch.undo()
+    for generation in held:
+        generation.close()
+    assert outcomes == ["waits", "refused"]
+
+
 def test_people_go_before_background_work_which_still_gets_its_turn(make_engine: Callable[..., Engine]) -> None:
     engine = make_engine(slowly, slots=1, places=20)
     order: list[str] = []
@@ -315,24 +456,33 @@ def test_an_adapter_speaks_as_in_peft(
 ) -> None:
     engine = make_engine()
     engine.load_adapter(name, adapters[name])
-    prompt = byte_tokenizer().apply_chat_template(
-        [{"role": "user", "content": "When do you open?"}], add_generation_prompt=True, return_tensors="pt"
-    )["input_ids"]
-    reference: Any = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(folder), str(adapters[name]))
-    written = reference.generate(
-        input_ids=prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False
-    )
+    reference = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(folder), str(adapters[name]))
 
-    assert alone(engine, asked(adapter=name)) == byte_tokenizer().decode(
-        written[0, prompt.shape[1] :], skip_special_tokens=True
-    ).rstrip("�")
+    assert alone(engine, asked(adapter=name)) == by_transformers(reference, asked())[0]
 
 
 @pytest.mark.parametrize("eight_bits", [False, True])
-def test_adapters_mixed_in_one_batch_speak_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path], eight_bits: bool
+def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
+    folder: Path, adapters: dict[str, Path], eight_bits: bool
 ) -> None:
-    engine, single = make_engine(slowly, eight_bits=eight_bits), make_engine(eight_bits=eight_bits)
+    mix, mixed = mix_adapters_into(LlamaForCausalLM.from_pretrained(folder), eight_bits)
+    layers = dict(pair for each in mixed for pair in each.layers())
+    deltas = [None, *(read_deltas(path, {"tiny"}, layers, "lm_head") for path in adapters.values())]
+    torch.manual_seed(0)
+    for layer in mixed:
+        states = torch.randn(1, 3 * len(deltas), layer.base.in_features)
+        mix.arrange(deltas, [3] * len(deltas))
+        together = layer(states).split(3, dim=1)
+
+        for own, found, one in zip(states.split(3, dim=1), together, deltas, strict=True):
+            mix.arrange([one], [3])
+            torch.testing.assert_close(found, layer(own))
+
+
+def test_adapters_mixed_in_one_batch_speak_as_alone(
+    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+) -> None:
+    engine, single = make_engine(slowly), make_engine()
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
@@ -362,6 +512,22 @@ def test_adapters_beyond_memory_are_read_again_when_asked_for(
     assert first == alone(engine, asked(adapter="warm-96"))
     assert first != alone(engine, asked(adapter="curt-1"))
     assert len(engine.adapters()) == 100
+
+
+def test_an_adapter_whose_file_is_written_anew_speaks_on_as_before(
+    make_engine: Callable[..., Engine], adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    engine = make_engine()
+    shutil.copytree(adapters["warm"], tmp_path / "warm")
+    engine.load_adapter("warm", tmp_path / "warm")
+    before = alone(engine, asked(adapter="warm"))
+
+    with (tmp_path / "warm" / "adapter_model.safetensors").open("r+b") as file:
+        half = file.seek(0, SEEK_END) // 2
+        file.seek(half)
+        file.write(b"\0" * half)
+
+    assert alone(engine, asked(adapter="warm")) == before
 
 
 def test_swaps_under_load_fail_nobody(make_engine: Callable[..., Engine], adapters: dict[str, Path]) -> None:
