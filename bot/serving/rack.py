@@ -34,11 +34,6 @@ class Adapter:
         """Whether it can be used at once."""
         return self.deltas is not None and self.deltas.done() and self.deltas.exception() is None
 
-    @property
-    def on_its_way(self) -> bool:
-        """Whether it is being read."""
-        return self.deltas is not None and not self.deltas.done()
-
 
 class Rack:
     """Adapters by name; `read` makes one from a folder, or raises `AdapterRefused`."""
@@ -61,8 +56,8 @@ class Rack:
         adapter = Adapter(name, path, self._read(path))
         with self._lock:
             self._check_new(name)
+            self._make_room(adapter.bytes)
             self._known[name] = adapter
-            self._make_room()
 
     def remove(self, name: str) -> Adapter:
         """Forget an adapter; raises `UnknownModel`."""
@@ -78,20 +73,23 @@ class Rack:
                 raise UnknownModel(f"The model '{name}' does not exist.")
             self._known.move_to_end(name)
             adapter = self._known[name]
-            if adapter.deltas is None or not (adapter.in_memory or adapter.on_its_way):
-                adapter.deltas = self._reader.submit(self._read, adapter.path)
+            deltas = adapter.deltas
+            if deltas is None or (deltas.done() and deltas.exception()):
+                # room first: were it read before room is made, it could go at once, and the base would answer for it
                 self._make_room(adapter.bytes)
-            return adapter, adapter.deltas
+                deltas = adapter.deltas = self._reader.submit(self._read, adapter.path)
+            return adapter, deltas
 
     def _check_new(self, name: str) -> None:
         if name in self._known:
             raise AdapterLoaded(f"The lora adapter '{name}' has already been loaded.")
 
-    def _make_room(self, more: int = 0) -> None:
-        held = [adapter for adapter in self._known.values() if adapter.in_memory]
-        size = sum(adapter.bytes for adapter in held) + more
-        for adapter in held if more else held[:-1]:
+    def _make_room(self, more: int) -> None:
+        """For so many bytes: the least recently used go. What is being read counts, but stays."""
+        size = sum(adapter.bytes for adapter in self._known.values() if adapter.deltas) + more
+        for adapter in self._known.values():
             if size <= self._memory_bytes:
                 return
-            adapter.deltas = None
-            size -= adapter.bytes
+            if adapter.in_memory:
+                adapter.deltas = None
+                size -= adapter.bytes

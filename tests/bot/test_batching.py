@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from io import SEEK_END
 from itertools import islice
@@ -285,14 +286,16 @@ def test_who_has_read_the_end_finds_a_free_slot(make_engine: Callable[..., Engin
 
 
 def test_a_deadline_ends_one_request_whether_it_runs_or_waits(make_engine: Callable[..., Engine]) -> None:
-    engine = make_engine(slowly, slots=1, deadline_seconds=20 * STEP_SECONDS)
+    engine = make_engine(slowly, slots=1, deadline_seconds=100 * STEP_SECONDS)
     running, waiting = engine.generate(asked(max_tokens=1000)), engine.generate(asked(max_tokens=1000))
 
     for generation in (running, waiting):
         with pytest.raises(TookTooLong):
             list(generation)
 
-    assert alone(engine, asked(max_tokens=8))
+    after = engine.generate(asked(max_tokens=1))
+    list(after)
+    assert after.finish_reason == "length"
 
 
 @pytest.mark.parametrize("victim", ["the long prompt", "the last to come"])
@@ -512,6 +515,28 @@ def test_adapters_beyond_memory_are_read_again_when_asked_for(
     assert first == alone(engine, asked(adapter="warm-96"))
     assert first != alone(engine, asked(adapter="curt-1"))
     assert len(engine.adapters()) == 100
+
+
+def test_an_adapter_that_is_read_at_once_still_speaks_though_memory_is_short(
+    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+) -> None:
+    engine, plain = make_engine(), make_engine()
+    engine._rack._memory_bytes, engine._rack._reader = 1, ReadsAtOnce()
+    for name in ("warm", "curt"):
+        engine.load_adapter(name, adapters[name])
+        plain.load_adapter(name, adapters[name])
+
+    for name in ("warm", "curt", "warm"):
+        assert alone(engine, asked(adapter=name)) == alone(plain, asked(adapter=name))
+
+
+class ReadsAtOnce:
+    """An executor whose work is done before `submit` returns, as it now and then is."""
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(work(*arguments))
+        return done
 
 
 def test_an_adapter_whose_file_is_written_anew_speaks_on_as_before(
