@@ -115,9 +115,9 @@ def alone(engine: Engine, request: GenerationRequest) -> str:
 def by_transformers(model: Any, request: GenerationRequest) -> tuple[str, float]:
     """The greedy answer, and how far the likeliest token always was before the second likeliest."""
     tokenizer = byte_tokenizer()
-    prompt = tokenizer.apply_chat_template(
-        list(request.messages), add_generation_prompt=True, return_tensors="pt"
-    )["input_ids"]
+    prompt = tokenizer.apply_chat_template(list(request.messages), add_generation_prompt=True, return_tensors="pt")[
+        "input_ids"
+    ]
     written = model.generate(
         input_ids=prompt,
         attention_mask=torch.ones_like(prompt),
@@ -196,6 +196,7 @@ def test_whoever_comes_and_goes_every_answer_is_its_own(
     engine = make_engine(slots=4, places=CLIENTS)
     for name, path in adapters.items():
         engine.load_adapter(name, path)
+    engine._rack._memory_bytes = sum(adapter.bytes for adapter in engine._rack._known.values()) // 2
     wrong: list[tuple[GenerationRequest, str]] = []
 
     def ask(client: int) -> None:
@@ -482,10 +483,11 @@ def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
             torch.testing.assert_close(found, layer(own))
 
 
+@pytest.mark.parametrize("eight_bits", [False, True])
 def test_adapters_mixed_in_one_batch_speak_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+    make_engine: Callable[..., Engine], adapters: dict[str, Path], eight_bits: bool
 ) -> None:
-    engine, single = make_engine(slowly), make_engine()
+    engine, single = make_engine(slowly, eight_bits=eight_bits), make_engine(eight_bits=eight_bits)
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
