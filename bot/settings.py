@@ -7,7 +7,7 @@ endpoints that the launcher writes for the processes that it started (free ports
 import functools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,6 +38,7 @@ class Settings(BaseSettings):
 
     # models: a name from `frontdesk models list`, a folder, or a hub id
     model: str = "smollm2-135m-consultant"
+    model_weights: Literal["float", "int8"] = "float"  # on a CPU; a GPU has bf16
     embedding_model: str = "all-minilm-l6-v2"
 
     # consulting

@@ -8,8 +8,9 @@ from statistics import median
 import pandas as pd
 import streamlit as st
 
-from bot import conversations, feedback, gaps, jobs, sentences
+from bot import conversations, feedback, gaps, jobs, sentences, throughput
 from bot.records import Answer, Feedback
+from bot.throughput import Throughput
 from ui import caution, session, words
 from ui import gaps as gaps_page
 from ui.escape import body, label
@@ -76,6 +77,7 @@ def draw_page() -> None:
         draw_voices(by_voice(given), ratings)
         draw_gaps(gaps.count_open(database))
     caution.draw(session.desk())
+    draw_serving(throughput.read(session.desk().settings))
     draw_jobs(jobs.count_by_state(database))
 
 
@@ -129,6 +131,30 @@ def draw_gaps(waiting: int) -> None:
         st.html(body(f"{words.count(waiting, 'question')} without an answer.", "fd-quiet"), width="content")
         if st.button("Look at the gaps", key="to-gaps", icon=":material/arrow_forward:"):
             st.switch_page(st.Page(gaps_page.draw_page, title=gaps_page.TITLE, url_path=gaps_page.TITLE.lower()))
+
+
+def draw_serving(work: Throughput | None) -> None:
+    """What the model server does, and has done since it started."""
+    st.subheader("The model at work", anchor=False)
+    if work is None:
+        st.caption("The model server gives no figures.")
+        return
+    batch = "–" if work.mean_batch is None else f"{work.mean_batch:.1f}"
+    known = "–" if work.known_share is None else f"{work.known_share:.0%}"
+    figures = {
+        "Being answered": (f"{work.answering:,}", "Questions that the model is writing on now"),
+        "Waiting": (f"{work.waiting:,}", "Questions that wait for a place in the model's batch"),
+        "Together": (batch, "How many answers the model wrote on at once, on average"),
+        "First token after": (_time(work.first_token_ms), "Median, without the search"),
+        "Then one every": (_time(work.between_tokens_ms), "Median from one piece of an answer to the next"),
+        "Known beginnings": (known, "Share of the prompts that was not read again, since others began alike"),
+    }
+    with st.container(key="serving"):
+        for column, (name, (value, meaning)) in zip(st.columns(6), figures.items(), strict=True):
+            column.metric(name, value, help=meaning, border=True)
+    if work.tokens:
+        written = [f"{name} {count:,}" for name, count in sorted(work.tokens.items())]
+        st.html(body(f"Tokens written: {' · '.join(written)}", "fd-quiet"))
 
 
 def draw_jobs(counts: dict[str, int]) -> None:

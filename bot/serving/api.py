@@ -64,8 +64,8 @@ def _chat_route(engine: Engine, metrics: Metrics) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/chat/completions")
-    async def chat(request: Request, body: ChatBody) -> Response:
-        return await Chat(engine, metrics, body).answer(request)
+    async def chat(request: Request, body: ChatBody, x_frontdesk_priority: Annotated[str, Header()] = "") -> Response:
+        return await Chat(engine, metrics, body, x_frontdesk_priority == BACKGROUND).answer(request)
 
     return router
 
@@ -160,7 +160,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """Load all models and answer until stopped; the port opens when everything is ready."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(cores())
-    engine = Engine.load(settings.model, locate(settings.model, settings))
+    engine = Engine.load(settings.model, locate(settings.model, settings), settings.model_weights == "int8")
+    engine.warm_up()
     key = settings.model_api_key.get_secret_value()
     app = create_app(engine, load_embedders(settings), key, [rerank_route(settings)])
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)

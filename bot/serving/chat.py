@@ -23,7 +23,8 @@ CLIENT_LEFT = 499
 class Chat:
     """One chat request on its way through the engine."""
 
-    def __init__(self, engine: Engine, metrics: Metrics, body: ChatBody) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, body: ChatBody, background: bool = False) -> None:
+        self._background = background
         self._engine = engine
         self._metrics = metrics
         self._body = body
@@ -32,7 +33,7 @@ class Chat:
 
     async def answer(self, request: Request) -> Response:
         """Write the answer. What goes wrong before the first piece becomes a status, afterwards an event."""
-        # not in a thread: were this task cancelled meanwhile, nobody would hold the place in the line that it took
+        # not in a thread: were this task cancelled meanwhile, nobody would stop the answer that it asked for
         generation = self._engine.generate(self._asked())
         if not self._body.stream:
             return await self._whole(request, generation)
@@ -50,16 +51,17 @@ class Chat:
             top_p=body.top_p,
             seed=body.seed,
             stop=body.stops,
+            background=self._background,
         )
 
     async def _measured(self, request: Request, generation: Generation) -> AsyncIterator[str]:
-        first = True
+        before, histogram = self._arrival, self._metrics.first_token_seconds
         try:
             async with cancelled_on_leaving(request, generation):
                 async for piece in pieces(generation):
-                    if first:
-                        self._metrics.first_token_seconds.observe(time.monotonic() - self._arrival)
-                        first = False
+                    now = time.monotonic()
+                    histogram.observe(now - before)
+                    before, histogram = now, self._metrics.between_tokens_seconds
                     yield piece
         finally:
             self._metrics.generated_tokens.labels(self._body.model).inc(generation.completion_tokens)

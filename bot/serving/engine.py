@@ -1,29 +1,42 @@
-"""The engine: one base model, its LoRA adapters by name, one request at a time in the order of arrival.
+"""The engine: one base model and its LoRA adapters by name, serving many requests in one running batch.
 
-Built on transformers and peft with a short token loop of its own. It knows nothing of HTTP.
+Built on transformers' own forward. It knows nothing of HTTP. A greedy answer is the same alone or in company to the
+limit of floating point: attention and adapters see only their own request, and the tokens of a prompt are read in
+pieces whose size depends on company, so sums may be rounded differently; a token changes only where the two likeliest
+are equal to about one part in 100,000. The same holds for a seed: each request draws from a generator of its own.
 """
 
+import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from bot.serving.adapters import read_adapter
+from bot.log import get_log
+from bot.serving import attention
+from bot.serving.batch import Batch, too_late
+from bot.serving.fitting import read_deltas
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.line import Line, Ticket
+from bot.serving.mixed import mix_adapters_into
+from bot.serving.mixing import Deltas
+from bot.serving.prefixes import Prefixes
 from bot.serving.prompt import Prompter
-from bot.serving.refusals import AdapterLoaded, OutOfMemory, PromptTooLong, TookTooLong, UnknownModel
-from bot.serving.sampling import Sampler
-from bot.serving.text import PieceDecoder, StopFilter
-from bot.serving.wardrobe import Wardrobe
+from bot.serving.queues import Queues
+from bot.serving.rack import Rack
+from bot.serving.refusals import AdapterLoaded, PromptTooLong
+from bot.serving.rows import Row
+from bot.serving.slots import Slots
+from bot.serving.tally import Tally
 
+SLOTS = 8
 PLACES = 8
 DEADLINE_SECONDS = 120.0
-PREFILL_TOKENS = 256  # between two looks whether the client is still there: 0.4 s on two cores
+LINGER_SECONDS = 5.0  # how long the thread waits for more work before it ends
+LOOK_SECONDS = 0.1  # between two looks at requests whose adapter is on its way, or at whether the program ends
+
+log = get_log(__name__)
 
 
 class Engine:
@@ -37,68 +50,89 @@ class Engine:
         folder: Path,
         places: int = PLACES,
         deadline_seconds: float = DEADLINE_SECONDS,
+        slots: int = SLOTS,
+        eight_bits: bool = False,
     ) -> None:
         self.name = name
         self.context_tokens = int(model.config.max_position_embeddings)
         self.folder = folder
-        self._wardrobe = Wardrobe(model.eval())
+        model.eval().set_attn_implementation(attention.NAME)
+        self._head = next(name for name, part in model.named_modules() if part is model.get_output_embeddings())
+        mix, self._mixed = mix_adapters_into(model, eight_bits)
+        self._rack = Rack(self._read)
+        self._prefixes = Prefixes()
         self._prompter = Prompter(tokenizer)
-        self._tokenizer = tokenizer.backend_tokenizer
-        self._ends = _end_tokens(model, tokenizer)
-        self._device = model.device
-        self._line = Line(places)
+        memory = Slots(model.config, slots, model.dtype, model.device)
+        ends = _end_tokens(model, tokenizer)
+        self._batch = Batch(model, mix, memory, self._prefixes, tokenizer.backend_tokenizer, ends)
+        self._queues = Queues(places)
+        self._background_slots = max(1, slots // 2)
         self._deadline_seconds = deadline_seconds
+        self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, name: str, folder: Path) -> "Engine":
-        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU."""
+    def load(cls, name: str, folder: Path, eight_bits: bool = False) -> "Engine":
+        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or with `eight_bits` as those."""
         gpu = torch.cuda.is_available()
         tokenizer = AutoTokenizer.from_pretrained(folder)
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32)
-        return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder)
+        return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder, eight_bits=eight_bits and not gpu)
+
+    def warm_up(self) -> None:
+        """Write a token, so that the first customer does not wait for what is done once."""
+        for _ in self.generate(GenerationRequest(({"role": "user", "content": "warm-up"},), max_tokens=1)):
+            pass
 
     @property
     def waiting(self) -> int:
-        """How many requests wait behind the one being served."""
-        return self._line.waiting
+        """How many requests wait for a slot."""
+        return len(self._queues)
+
+    @property
+    def running(self) -> int:
+        """How many requests are in the batch."""
+        return len(self._batch.rows)
+
+    @property
+    def tally(self) -> Tally:
+        """What was done so far."""
+        return self._batch.tally
+
+    @property
+    def prefix_bytes(self) -> int:
+        """The memory that the beginnings of prompts take."""
+        return self._prefixes.bytes
 
     def adapters(self) -> dict[str, Path]:
         """The loaded adapters by name, and the folders that they came from."""
-        return self._wardrobe.contents()
+        return self._rack.contents()
 
     def load_adapter(self, name: str, path: Path) -> None:
         """Load a LoRA adapter under a name; raises `AdapterRefused`, or `AdapterLoaded` if the name is taken."""
-        if name in self.adapters() or name == self.name:
+        if name == self.name:
             raise AdapterLoaded(f"The lora adapter '{name}' has already been loaded.")
-        files = read_adapter(path, {self.name, str(self.folder), self.folder.name})
-        with self._turn():
-            self._wardrobe.hang(name, path, files)
+        self._rack.add(name, path)
 
     def unload_adapter(self, name: str) -> None:
-        """Forget an adapter, after the requests that came before; raises `UnknownModel`."""
-        with self._turn():
-            self._wardrobe.discard(name)
+        """Forget an adapter; requests that came before are still answered with it. Raises `UnknownModel`."""
+        self._prefixes.drop(self._rack.remove(name))
 
     def generate(self, request: GenerationRequest) -> Generation:
-        """Take a place in the line; iterating over the result waits for the turn and yields text.
+        """Take a place in the line; the answer is written as soon as there is a slot, and read from the result.
 
         Raises at once `ModelBusy`, `PromptTooLong`, `UnknownModel` or `Refusal` (a template that takes no such
-        messages), and from the iterator `OutOfMemory`, `TookTooLong` or `UnknownModel` (unloaded meanwhile).
+        messages), and from the iterator `OutOfMemory`, `TookTooLong` or `AdapterRefused` (its files are gone).
         """
-        if request.adapter is not None and request.adapter not in self.adapters():
-            raise UnknownModel(f"The model '{request.adapter}' does not exist.")
-        ticket = self._line.join()
-        deadline = time.monotonic() + self._deadline_seconds
-        try:
-            prompt = self._prompt(request)
-        except BaseException:
-            self._line.leave(ticket)
-            raise
-        return Generation(
-            len(prompt),
-            begin=lambda generation: self._write(request, prompt, ticket, deadline, generation),
-            end=lambda: self._line.leave(ticket),
-        )
+        self._queues.check_room(request.background, self._batch.free)
+        owner, deltas = (None, None) if request.adapter is None else self._rack.find(request.adapter)
+        row = Row(request, self._prompt(request), time.monotonic() + self._deadline_seconds, owner, deltas)
+        with self._queues.lock:
+            self._queues.check_room(request.background, self._batch.free)
+            self._queues.join(row)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="engine")
+                self._thread.start()
+        return row.generation
 
     def _prompt(self, request: GenerationRequest) -> list[int]:
         prompt = self._prompter.tokens(request.messages)
@@ -109,73 +143,57 @@ class Engine:
             )
         return prompt
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        ticket = self._line.join(bounded=False)
-        try:
-            self._line.wait(ticket, gone=lambda: False)
-            yield
-        finally:
-            self._line.leave(ticket)
+    def _read(self, path: Path) -> Deltas:
+        layers = dict(pair for mixed in self._mixed for pair in mixed.layers())
+        return read_deltas(path, {self.name, str(self.folder), self.folder.name}, layers, self._head)
 
-    def _write(
-        self, request: GenerationRequest, prompt: list[int], ticket: Ticket, deadline: float, generation: Generation
-    ) -> Generator[str]:
-        if not self._line.wait(ticket, lambda: generation.cancelled, deadline):
-            self._check(generation, deadline)
-            return
-        self._wardrobe.wear(request.adapter)
-        decoder, stops = PieceDecoder(self._tokenizer), StopFilter(request.stop)
-        for token in self._tokens(request, prompt, deadline, generation):
-            generation.completion_tokens += 1
-            if token in self._ends:
-                generation.finish_reason = "stop"
-                break
-            if piece := stops.feed(decoder.step(token)):
-                yield piece
-            if stops.stopped:
-                generation.finish_reason = "stop"
+    def _run(self) -> None:
+        idle_since = time.monotonic()
+        while threading.main_thread().is_alive():  # else the program is ending
+            self._let_go()
+            self._let_in()
+            if self._batch.rows:
+                self._batch.step()
+                idle_since = time.monotonic()
+            elif self._rest(idle_since):
                 return
-        if piece := stops.rest():
-            yield piece
+        self._batch.leave()
+        while row := self._queues.next(background_allowed=True):
+            row.leave()
 
-    def _tokens(
-        self, request: GenerationRequest, prompt: list[int], deadline: float, generation: Generation
-    ) -> Iterator[int]:
-        cache, sampler = DynamicCache(), Sampler(request, self._device)
-        pending = prompt
-        for _ in range(request.max_tokens):
-            while pending:
-                if self._check(generation, deadline):
+    def _rest(self, idle_since: float) -> bool:
+        """Wait for work; whether the thread should end, since none has come for long."""
+        with self._queues.lock:
+            if not len(self._queues) and time.monotonic() - idle_since > LINGER_SECONDS:
+                self._thread = None
+                return True
+            self._queues.lock.wait(LOOK_SECONDS)
+            return False
+
+    def _let_go(self) -> None:
+        for row in self._queues.leavers():
+            if row.generation.cancelled:
+                row.leave()
+            else:
+                row.fail(too_late(self._deadline_seconds))
+        self._batch.sweep(self._deadline_seconds)
+
+    def _let_in(self) -> None:
+        while self._batch.free:
+            with self._queues.lock:  # a row between its line and its slot would look like room for one more
+                background = sum(row.request.background for row in self._batch.rows)
+                row = self._queues.next(background_allowed=background < self._background_slots)
+                if row is None:
                     return
-                logits = self._forward(pending[:PREFILL_TOKENS], cache)
-                pending = pending[PREFILL_TOKENS:]
-            token = sampler.choose(logits)
-            yield token
-            pending = [token]
+                self._begin(row)
 
-    def _check(self, generation: Generation, deadline: float) -> bool:
-        if generation.cancelled:
-            generation.finish_reason = "cancelled"
-        elif time.monotonic() > deadline:
-            raise TookTooLong(f"The answer was not finished within {self._deadline_seconds:.0f} s, so it was stopped.")
-        return generation.cancelled
-
-    def _forward(self, tokens: list[int], cache: DynamicCache) -> torch.Tensor:
-        """Read tokens into the cache; returns the logits of the next one, of shape (vocabulary,)."""
+    def _begin(self, row: Row) -> None:
         try:
-            with torch.inference_mode():
-                ids = torch.tensor([tokens], device=self._device)
-                out = self._wardrobe.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                logits: torch.Tensor = out.logits[0, -1].float()
-                return logits
-        except (RuntimeError, MemoryError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-                raise
-            torch.cuda.empty_cache()
-            raise OutOfMemory(
-                "There is no memory left for this request; ask for less, or again in a moment."
-            ) from error
+            row.deltas  # noqa: B018  raises what went wrong with reading it
+            self._batch.join(row)
+        except Exception as error:
+            log.error("a request could not begin", exc_info=error)
+            row.fail(error)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -36,17 +36,23 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from bot.serving.adapters import read_adapter
-    from bot.serving.wardrobe import Wardrobe
+    from bot.serving.fitting import read_deltas
+    from bot.serving.mixed import Layer
 
     digests = _digests(adapter)
-    files = read_adapter(adapter, {base.name})
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    wardrobe = Wardrobe(model)
-    wardrobe.hang(adapter.name, adapter, files)
+    linear = {name: part for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)}
+    head = next(name for name, part in linear.items() if part is model.get_output_embeddings())
+    weights = {name: part.weight.data for name, part in linear.items()}
+    layers = {name: Layer(w.shape[1], w.shape[0], w, w.clone) for name, w in weights.items()}
+    for name, delta in read_deltas(adapter, {base.name}, layers, head).items():
+        weight = weights[name]
+        if delta.gain is not None:
+            weight *= delta.gain[:, None]
+        weight += delta.up.T @ delta.down
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("*.safetensors*"))
-    wardrobe.model.merge_and_unload().save_pretrained(folder)
+    model.save_pretrained(folder)
     (folder / RECORD_FILE).write_text(json.dumps(digests, indent=2))
 
 

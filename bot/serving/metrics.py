@@ -1,11 +1,15 @@
 """The figures that /metrics shows, in Prometheus' text format."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.serving.engine import Engine
 
 FIRST_TOKEN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+BETWEEN_TOKENS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
@@ -22,11 +26,16 @@ class Metrics:
             buckets=FIRST_TOKEN_BUCKETS,
             registry=self.registry,
         )
+        self.between_tokens_seconds = Histogram(
+            "frontdesk_between_tokens_seconds",
+            "From one piece of an answer to the next",
+            buckets=BETWEEN_TOKENS_BUCKETS,
+            registry=self.registry,
+        )
         self.generated_tokens = Counter(
             "frontdesk_generated_tokens", "Tokens written, by adapter", ["adapter"], registry=self.registry
         )
-        queue = Gauge("frontdesk_queue_length", "Chat requests that wait for their turn", registry=self.registry)
-        queue.set_function(lambda: engine.waiting)
+        self.registry.register(_Batch(engine))
 
     def counting(self, app: ASGIApp, routes: set[str]) -> ASGIApp:
         """The app, with each of its answers counted; paths that are no routes are counted together."""
@@ -45,3 +54,23 @@ class Metrics:
     def text(self) -> bytes:
         """What a scraper reads."""
         return generate_latest(self.registry)
+
+
+class _Batch:
+    """What the engine counts, read when it is asked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """prometheus_client's interface of a collector."""
+        engine, tally = self._engine, self._engine.tally
+        yield GaugeMetricFamily("frontdesk_queue_length", "Chat requests that wait for their turn", engine.waiting)
+        yield GaugeMetricFamily("frontdesk_batch_size", "Chat requests that are being answered", engine.running)
+        yield GaugeMetricFamily("frontdesk_prefix_bytes", "Memory of beginnings of prompts", engine.prefix_bytes)
+        yield CounterMetricFamily("frontdesk_steps", "Forwards of the model", tally.steps)
+        yield CounterMetricFamily("frontdesk_step_rows", "Requests in all forwards together", tally.rows)
+        yield CounterMetricFamily("frontdesk_prefix_requests", "Requests that began", tally.joined)
+        yield CounterMetricFamily("frontdesk_prefix_hits", "Of those, with a known beginning", tally.cache_hits)
+        yield CounterMetricFamily("frontdesk_prompt_tokens", "Tokens of prompts", tally.prompt_tokens)
+        yield CounterMetricFamily("frontdesk_prefix_tokens", "Of those, not read again", tally.cached_tokens)

@@ -1,4 +1,4 @@
-"""Which token comes next: the likeliest, or one drawn by temperature from the likeliest that make up `top_p`."""
+"""Which token comes next, where chance decides: drawn by temperature from the likeliest that make up `top_p`."""
 
 import torch
 
@@ -19,9 +19,10 @@ class Sampler:
 
     def choose(self, logits: torch.Tensor) -> int:
         """A token id from logits of shape (vocabulary,)."""
-        if self._temperature == 0:
-            return int(logits.argmax())
-        chances, order = torch.softmax(logits / self._temperature, dim=-1).sort(descending=True)
+        chances = torch.softmax(logits / self._temperature, dim=-1)
+        falling, order = chances.sort(descending=True)
         # keep a token if those before it have not yet reached top_p, so that one is always left
-        chances[chances.cumsum(dim=-1) - chances >= self._top_p] = 0
-        return int(order[torch.multinomial(chances, 1, generator=self._chance)])
+        chances[order[falling.cumsum(dim=-1) - falling >= self._top_p]] = 0
+        # drawn in the order of the vocabulary: in that of the chances, two tokens that are rounded past each other
+        # would change their luck
+        return int(torch.multinomial(chances, 1, generator=self._chance))

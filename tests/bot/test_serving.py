@@ -96,7 +96,7 @@ def steps() -> list[float]:
 
 @pytest.fixture
 def slow_engine(tiny_folder: Path, steps: list[float]) -> Engine:
-    """The same model, made to take its time over each token."""
+    """The same model, made to take its time over each token, for one request at a time."""
     model = LlamaForCausalLM.from_pretrained(tiny_folder)
 
     def take_time(*_: Any) -> None:
@@ -104,7 +104,7 @@ def slow_engine(tiny_folder: Path, steps: list[float]) -> Engine:
         time.sleep(STEP_SECONDS)
 
     model.register_forward_hook(take_time)
-    return Engine(model, byte_tokenizer(), "tiny", tiny_folder)
+    return Engine(model, byte_tokenizer(), "tiny", tiny_folder, slots=1)
 
 
 @pytest.fixture(scope="session")
@@ -278,14 +278,16 @@ def test_marks_of_the_chat_template_in_a_message_are_only_text(engine: Engine) -
     assert marked.prompt_tokens - plain.prompt_tokens == len("< |im_end|>") - len("<b")
 
 
-def test_requests_beyond_the_waiting_places_are_turned_away(engine: Engine) -> None:
-    held = [engine.generate(asked()) for _ in range(PLACES + 1)]
+def test_requests_beyond_the_waiting_places_are_turned_away(slow_engine: Engine) -> None:
+    held = [slow_engine.generate(asked(max_tokens=1000)) for _ in range(PLACES + 1)]
 
     with pytest.raises(ModelBusy, match="ask again in a moment"):
-        engine.generate(asked())
+        slow_engine.generate(asked())
 
     held[-1].close()
-    assert engine.waiting == PLACES - 1
+    assert until(lambda: slow_engine.waiting == PLACES - 1, seconds=5)
+    for generation in held:
+        generation.close()
 
 
 def test_closing_the_iterator_makes_room_for_the_next(engine: Engine) -> None:
@@ -342,19 +344,20 @@ def test_an_adapter_is_loaded_once_and_unloaded_once(engine: Engine, make_adapte
 
 
 def test_an_adapter_taken_away_while_a_request_waits_is_not_replaced_by_another(
-    engine: Engine, make_adapter: Callable[..., Path]
+    slow_engine: Engine, make_adapter: Callable[..., Path]
 ) -> None:
-    engine.load_adapter("warm", make_adapter("warm"))
-    unloading = threading.Thread(target=engine.unload_adapter, args=["warm"])
-    before = engine.generate(asked(adapter="warm"))
-    unloading.start()
-    assert until(lambda: engine.waiting == 1, seconds=5)
-    after = engine.generate(asked(adapter="warm"))
+    slow_engine.load_adapter("style", make_adapter("warm"))
+    warm = answer(slow_engine, adapter="style")
+    running, waiting = (slow_engine.generate(asked(adapter="style")) for _ in range(2))
 
-    assert "".join(before)
-    unloading.join()
+    slow_engine.unload_adapter("style")
     with pytest.raises(UnknownModel):
-        list(after)
+        slow_engine.generate(asked(adapter="style"))
+    slow_engine.load_adapter("style", make_adapter("curt"))
+    after = slow_engine.generate(asked(adapter="style"))
+
+    assert "".join(running) == "".join(waiting) == warm
+    assert "".join(after) != warm
 
 
 def _nan(tensors: dict[str, torch.Tensor]) -> None:
@@ -474,8 +477,10 @@ def test_an_unknown_model_and_an_unknown_route_are_named(client: TestClient) -> 
     assert (route.status_code, route.json()["error"]["code"]) == (404, "no_such_route")
 
 
-def test_a_full_queue_answers_429_and_health_stays_up(client: TestClient, engine: Engine) -> None:
-    held = [engine.generate(asked()) for _ in range(PLACES + 1)]
+def test_a_full_queue_answers_429_and_health_stays_up(slow_engine: Engine) -> None:
+    client = TestClient(create_app(slow_engine, {}, KEY), headers={"Authorization": f"Bearer {KEY}"})
+    held = [slow_engine.generate(asked(max_tokens=1000)) for _ in range(PLACES + 1)]
+    assert until(lambda: slow_engine.waiting == PLACES, seconds=5)
 
     response = client.post("/v1/chat/completions", json=chat_body(stream=True))
 
@@ -486,6 +491,34 @@ def test_a_full_queue_answers_429_and_health_stays_up(client: TestClient, engine
     for generation in held:
         generation.close()
     assert client.post("/v1/chat/completions", json=chat_body()).status_code == 200
+
+
+def test_the_figures_tell_of_queue_batch_tokens_and_cache(client: TestClient, engine: Engine) -> None:
+    for question in ("When?", "Where?", "Why?"):
+        messages = [{"role": "system", "content": "We sell lamps. " * 5}, {"role": "user", "content": question}]
+        client.post("/v1/chat/completions", json=chat_body(messages=messages))
+
+    figures = client.get("/metrics").text
+    assert "frontdesk_first_token_seconds_count 3.0" in figures
+    assert "frontdesk_between_tokens_seconds_bucket" in figures
+    assert 'frontdesk_generated_tokens_total{adapter="tiny"} 72.0' in figures
+    assert "frontdesk_prefix_requests_total 3.0" in figures
+    assert "frontdesk_prefix_hits_total 1.0" in figures
+    assert "frontdesk_batch_size 0.0" in figures
+    assert f"frontdesk_step_rows_total {engine.tally.rows}.0" in figures
+
+
+def test_background_work_says_so_in_a_header(serve: Callable[[Engine], str], slow_engine: Engine) -> None:
+    held = [slow_engine.generate(asked(max_tokens=1000, background=True)) for _ in range(PLACES + 1)]
+    assert until(lambda: slow_engine.running == 1, seconds=5)
+    url = f"{serve(slow_engine)}/v1/chat/completions"
+    headers = {"Authorization": f"Bearer {KEY}", "X-Frontdesk-Priority": "background"}
+
+    assert httpx.post(url, json=chat_body(), headers=headers).status_code == 429
+    with pytest.raises(httpx.ReadTimeout):  # a person's request waits for the slot
+        httpx.post(url, json=chat_body(), headers={"Authorization": f"Bearer {KEY}"}, timeout=0.3)
+    for generation in held:
+        generation.close()
 
 
 def test_running_out_of_memory_fails_one_request_only(tiny_folder: Path, embedder: Embedder) -> None:
@@ -542,12 +575,14 @@ def test_langchain_clients_work(serve: Callable[[Engine], str], engine: Engine, 
     assert torch.allclose(vectors, torch.tensor(embedder.embed(texts).vectors), atol=1e-5)
 
 
-def test_embeddings_do_not_wait_for_the_chat_model(client: TestClient, engine: Engine) -> None:
-    held = engine.generate(asked())
+def test_embeddings_do_not_wait_for_the_chat_model(slow_engine: Engine, embedder: Embedder) -> None:
+    app = create_app(slow_engine, {EMBEDDING_MODEL: embedder}, KEY)
+    client = TestClient(app, headers={"Authorization": f"Bearer {KEY}"})
+    held = slow_engine.generate(asked(max_tokens=1000))
 
     one = client.post("/v1/embeddings", json={"model": EMBEDDING_MODEL, "input": "opening hours"})
 
-    assert engine.waiting == 0
+    assert slow_engine.running == 1
     held.close()
     assert len(one.json()["data"][0]["embedding"]) == 384
     assert client.post("/v1/embeddings", json={"model": "other", "input": "x"}).status_code == 404
@@ -573,13 +608,16 @@ def test_when_the_client_leaves_the_writing_stops_within_a_second(
     assert time.monotonic() - left < 1
 
 
-def test_a_client_who_leaves_while_waiting_gives_up_the_place(serve: Callable[[Engine], str], engine: Engine) -> None:
-    url = serve(engine)
-    held = engine.generate(asked())
+def test_a_client_who_leaves_while_waiting_gives_up_the_place(
+    serve: Callable[[Engine], str], slow_engine: Engine
+) -> None:
+    url = serve(slow_engine)
+    held = slow_engine.generate(asked(max_tokens=1000))
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
             f"{url}/v1/chat/completions", json=chat_body(), headers={"Authorization": f"Bearer {KEY}"}, timeout=0.3
         )
 
-    assert until(lambda: engine.waiting == 0, seconds=1)
-    assert "".join(held) == answer(engine)
+    assert until(lambda: slow_engine.waiting == 0, seconds=1)
+    held.close()
+    assert answer(slow_engine)

@@ -1,0 +1,170 @@
+"""Linear layers on which several LoRA adapters work in one batch: y += scale · B(A x) with each token's own A and B
+(Hu et al. 2021; the batching after Punica, Chen et al. 2023). A token without an adapter gets the base's result alone.
+
+The A of all adapters of a step lie on top of each other, so that two products serve them all; a mask keeps of the first
+only the part that belongs to the token's adapter. DoRA (Liu et al. 2024) is the same with a gain for each output.
+Layers that read the same states (query, key and value; gate and up) are one layer here, which the model does not see.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from bot.serving.eightbit import EightBitLinear, linear
+from bot.serving.mixing import Delta, Deltas, Mix
+
+SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # as Llama and its relatives name them
+
+
+class Layer(NamedTuple):
+    """One of the base's layers, as adapters know it; `like` is a tensor of the kind that its adapters should be."""
+
+    in_features: int
+    out_features: int
+    like: torch.Tensor
+    weight: Callable[[], torch.Tensor]
+
+
+class MixedLinear(nn.Module):
+    """Layers of the base that read the same states, and whatever adapters the mix says."""
+
+    def __init__(self, names: Sequence[str], parts: Sequence[nn.Linear], mix: Mix, eight_bits: bool) -> None:
+        super().__init__()
+        biases: list[Any] = [part.bias for part in parts if part.bias is not None]
+        weight = parts[0].weight.data if len(parts) == 1 else torch.cat([part.weight.data for part in parts])
+        self.base = linear(weight, torch.cat(biases) if biases else None, eight_bits)
+        self.sizes = [part.out_features for part in parts]
+        self._names = list(names)
+        self._mix = mix
+        self._stacked_for: tuple[Deltas, ...] = ()
+        self._stack: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._ranks: tuple[int, ...] = ()
+        self._gains: torch.Tensor | None = None
+
+    def layers(self) -> Iterator[tuple[str, Layer]]:
+        """The base's layers by name."""
+        like = self.base.scale if isinstance(self.base, EightBitLinear) else self.base.weight
+        for at, (name, size) in enumerate(zip(self._names, self.sizes, strict=True)):
+            yield name, Layer(self.base.in_features, size, like, partial(self._weight, at))
+
+    def _weight(self, part: int) -> torch.Tensor:
+        base = self.base
+        whole: torch.Tensor = base.whole_weight() if isinstance(base, EightBitLinear) else base.weight.detach()
+        return whole.narrow(0, sum(self.sizes[:part]), self.sizes[part])
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """states (1, tokens, inputs) to (1, tokens, outputs of all parts)."""
+        out: torch.Tensor = self.base(states)
+        if self._mix.idle:
+            return out
+        if self._stacked_for is not self._mix.members:
+            self._restack()
+        if self._stack is None:
+            return out
+        if self._gains is not None:
+            out = self._amplified(out)
+        down, up = self._stack
+        inner = states[0] @ down.T
+        if not self._mix.alone:
+            inner *= self._mix.mask(self._ranks, inner)
+        out[0].addmm_(inner, up)
+        return out
+
+    def _restack(self) -> None:
+        found = [[member.get(name) for name in self._names] for member in self._mix.members]
+        each = [(at, delta) for deltas in found for at, delta in enumerate(deltas) if delta]
+        self._stacked_for = self._mix.members
+        self._ranks = tuple(sum(len(delta.down) for delta in deltas if delta) for deltas in found)
+        self._stack, self._gains = None, None
+        if not each:
+            return
+        self._stack = _joined([delta.down for _, delta in each]), _joined([self._wide(at, d.up) for at, d in each])
+        if any(delta.gain is not None for _, delta in each):
+            plain = [torch.ones(size).to(self._stack[1]) for size in self.sizes]
+            gains = [torch.cat([_gain(delta, one) for delta, one in zip(d, plain, strict=True)]) for d in found]
+            self._gains = torch.stack([*gains, torch.cat(plain)])  # the last, at -1, is the base's
+
+    def _wide(self, part: int, up: torch.Tensor) -> torch.Tensor:
+        """`up` with zeros where the other parts are."""
+        if len(self.sizes) == 1:
+            return up
+        before, after = sum(self.sizes[:part]), sum(self.sizes[part + 1 :])
+        return nn.functional.pad(up, (before, after))
+
+    def _amplified(self, out: torch.Tensor) -> torch.Tensor:
+        assert self._gains is not None
+        gains = self._gains[self._mix.owners(out.device)]
+        bias: Any = getattr(self.base, "bias", None)
+        return out * gains if bias is None else (out - bias) * gains + bias
+
+
+class Part(nn.Module):
+    """Stands where one of several layers stood that read the same states; the first that is asked works for all."""
+
+    def __init__(self, whole: "_Whole", number: int) -> None:
+        super().__init__()
+        self._whole = [whole]  # in a list, so that the layers are not listed again for each part
+        self._number = number
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """states (1, tokens, inputs) to (1, tokens, outputs of this part)."""
+        return self._whole[0].part(self._number, states)
+
+
+class _Whole:
+    """The results for the states that were seen last, until every part has fetched its own."""
+
+    def __init__(self, layer: MixedLinear) -> None:
+        self._layer = layer
+        self._states: torch.Tensor | None = None
+        self._results: list[torch.Tensor | None] = []
+
+    def part(self, number: int, states: torch.Tensor) -> torch.Tensor:
+        if states is not self._states or self._results[number] is None:
+            self._states, self._results = states, list(self._layer(states).split(self._layer.sizes, dim=-1))
+        found = self._results[number]
+        assert found is not None
+        self._results[number] = None
+        if not any(result is not None for result in self._results):
+            self._states = None
+        return found
+
+
+def mix_adapters_into(model: nn.Module, eight_bits: bool = False) -> tuple[Mix, list[MixedLinear]]:
+    """Exchange a model's linear layers for such; returns what tells them whom to serve, and them."""
+    mix, mixed = Mix(), []
+    for path, parent in list(model.named_modules()):
+        own = {name: child for name, child in parent.named_children() if type(child) is nn.Linear}
+        for names in _families(own):
+            full = [f"{path}.{name}" if path else name for name in names]
+            layer = MixedLinear(full, [own[name] for name in names], mix, eight_bits)
+            mixed.append(layer)
+            if len(names) == 1:
+                setattr(parent, names[0], layer)
+                continue
+            whole = _Whole(layer)
+            for number, name in enumerate(names):
+                setattr(parent, name, Part(whole, number))
+    return mix, mixed
+
+
+def _families(own: dict[str, nn.Linear]) -> list[tuple[str, ...]]:
+    families = []
+    for names in SIBLINGS:
+        parts = [own[name] for name in names if name in own]
+        shapes = {(part.in_features, part.bias is None) for part in parts}
+        if len(parts) == len(names) and len(shapes) == 1:
+            families.append(names)
+    taken = {name for names in families for name in names}
+    return [*families, *((name,) for name in own if name not in taken)]
+
+
+def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+def _gain(delta: Delta | None, plain: torch.Tensor) -> torch.Tensor:
+    return delta.gain if delta and delta.gain is not None else plain

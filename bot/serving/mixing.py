@@ -1,0 +1,62 @@
+"""Which adapters work in a step, and on which of its tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+
+class Delta(NamedTuple):
+    """What an adapter does to one layer: `down` (rank, inputs), `up` (rank, outputs) with the scale in it, and DoRA's
+    `gain` (outputs), where there is one."""
+
+    down: torch.Tensor
+    up: torch.Tensor
+    gain: torch.Tensor | None = None
+
+
+Deltas = Mapping[str, Delta]  # by the layer's name in the model
+
+
+class Mix:
+    """Every layer of a model looks at the same one."""
+
+    def __init__(self) -> None:
+        self.members: tuple[Deltas, ...] = ()
+        self.alone = False  # whether all tokens have the same adapter
+        self._owners: list[int] = []
+        self._masks: dict[tuple[int, ...], torch.Tensor] = {}
+
+    def arrange(self, deltas: Sequence[Deltas | None], sizes: Sequence[int]) -> None:
+        """For the next step: the adapter (None is the base) and the number of tokens of each piece of the line."""
+        working = {id(each): each for each in deltas if each is not None}
+        known = {id(each): at for at, each in enumerate(self.members)}
+        # those who pause stay, so that nothing is stacked anew for each coming and going; a single one needs no mask
+        if not working.keys() <= known.keys() or (len(working) == 1 and len(known) > 1):
+            self.members = tuple(working.values())
+            known = {key: at for at, key in enumerate(working)}
+        numbers = [known.get(id(each), -1) for each in deltas] if working else []
+        self._owners = [member for member, size in zip(numbers, sizes, strict=False) for _ in range(size)]
+        self.alone = len(self.members) == 1 and -1 not in self._owners
+        self._masks.clear()
+
+    def forget(self) -> None:
+        """Hold no adapter any more."""
+        self.members, self._owners = (), []
+
+    @property
+    def idle(self) -> bool:
+        """Whether no token of this step has an adapter."""
+        return not self._owners
+
+    def mask(self, ranks: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        """1 where a token (row) has the adapter to which the rank (column) belongs, else 0."""
+        if ranks not in self._masks:
+            columns = [member for member, rank in enumerate(ranks) for _ in range(rank)]
+            own = torch.tensor(self._owners)[:, None] == torch.tensor(columns)[None]
+            self._masks[ranks] = own.to(like)
+        return self._masks[ranks]
+
+    def owners(self, device: torch.device) -> torch.Tensor:
+        """For each token the number of its adapter, -1 for the base."""
+        return torch.tensor(self._owners, device=device)
