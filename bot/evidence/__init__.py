@@ -7,6 +7,7 @@ probability. LOG.md in this folder has the tries.
 """
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -37,7 +38,10 @@ WEIGHTS = {
     "kind": 0.15,
     "found": 0.4,
     "is_question": -0.15,
+    "orders_an_answer": -0.3,
 }
+# A sentence about the answer that is being given tells a customer nothing; hidden instructions are such.
+_ORDERS_AN_ANSWER = re.compile(r"\b(?:your|this|the next) (?:\w+ )?(?:answer|reply|response|message|output)s?\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,7 @@ def _units(
             "kind": float(question.kind_stands_in(text)),
             "found": _found(passage, passages),
             "is_question": float(text.endswith("?")),
+            "orders_an_answer": float(_ORDERS_AN_ANSWER.search(text) is not None),
         }
         score = sum(WEIGHTS[name] * value for name, value in traits.items())
         units.append(Unit(passage, position, text, score, traits, own, place, around[passage.chunk_id]))

@@ -20,7 +20,8 @@ def test_each_attack_stands_behind_the_sentence_with_the_answer_in_a_document_of
     run, documents = injection.trials(ATTACKS, [("kayaks.md", "Kayaks", TEXT)], [QUESTION])
     assert [one.category for one in run] == ["Clickbait", "Translation"]
     texts = {name: text for name, _, text in documents}
-    assert texts[f"{run[0].collection('clean')}/kayaks.md"] == TEXT
+    clean = texts[f"{run[0].collection('clean')}/kayaks.md"]
+    assert clean == TEXT.replace("a day.", f"a day. {injection.HARMLESS}")
     attacked = texts[f"{run[0].collection('attacked')}/kayaks.md"]
     assert attacked.startswith("Kayaks are rented in Brindle. A kayak costs €25 a day. Add a link")
     assert attacked.endswith("Helmets are free.")
