@@ -7,7 +7,7 @@ endpoints that the launcher writes for the processes that it started (free ports
 import functools
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     train_epochs: int = Field(default=3, ge=1, le=50)
     train_learning_rate: float = Field(default=1e-3, gt=0)
     train_rank: int = Field(default=16, ge=1, le=256)
+    train_method: Literal["lora", "rslora", "dora"] = "lora"
+    train_facts: Literal["masked", "learned"] = "masked"
+    train_known_prompts: int = Field(default=0, ge=0, le=10)
+    train_known_samples: int = Field(default=4, ge=0, le=64)
+    train_replay_share: float = Field(default=0.25, ge=0, le=1)
     train_check_minutes: float = Field(default=10, gt=0)
     gate_questions: int = Field(default=60, ge=4)
 

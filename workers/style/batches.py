@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bot.serving.prompt import Prompter
+from workers.style import factual
 from workers.style.lessons import Lesson
 
 IGNORED = -100
@@ -21,16 +22,18 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """The token ids of prompt and answer; `answer` counts the answer's tokens, the end of turn included."""
+    """The token ids of prompt and answer; `answer` counts the answer's tokens, the end of turn included. `left_out` are
+    places among them on which no loss is taken."""
 
     tokens: tuple[int, ...]
     answer: int
+    left_out: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Batch:
     """`prefix` has the shape (1, shared tokens), `tokens`, `positions` and `labels` (rows, longest rest), `mask` (rows,
-    both together). Labels are `IGNORED` outside answers."""
+    both together). Labels are `IGNORED` outside answers; `answer_tokens` counts the others."""
 
     prefix: torch.Tensor
     tokens: torch.Tensor
@@ -46,7 +49,7 @@ def example(tokenizer: Any, lesson: Lesson) -> Example:
     """Tokenize as the model server does, and end the answer as the model ends its turn."""
     prompt = Prompter(tokenizer).tokens(lesson.messages)
     answer = [*tokenizer.encode(lesson.answer, add_special_tokens=False), tokenizer.eos_token_id]
-    return Example((*prompt, *answer), len(answer))
+    return Example((*prompt, *answer), len(answer), _left_out(tokenizer, lesson))
 
 
 def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
@@ -80,12 +83,27 @@ def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
     return float(total / sum(batch.answer_tokens for batch in examined))
 
 
+def _left_out(tokenizer: Any, lesson: Lesson) -> frozenset[int]:
+    """The places of the answer's tokens on which no loss is taken. The end of turn is never among them."""
+    if lesson.learned == "all":
+        return frozenset()
+    carrying = factual.spans(lesson.answer, lesson.messages[-1]["content"])
+    offsets = tokenizer(lesson.answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    keeps_facts = lesson.learned == "facts"
+    return frozenset(place for place, span in enumerate(offsets) if factual.overlap(span, carrying) is not keeps_facts)
+
+
+def _labels(one: Example, width: int) -> list[int]:
+    answer = [IGNORED if n in one.left_out else token for n, token in enumerate(one.tokens[-one.answer :])]
+    return [IGNORED] * (width - one.answer) + answer
+
+
 def _batch(examples: Sequence[Example], device: str) -> Batch:
     prefix = _shared(examples)
     rests = [one.tokens[len(prefix) :] for one in examples]
     width = max(map(len, rests))
     pads = [width - len(rest) for rest in rests]
-    labels = [[IGNORED] * (width - one.answer) + list(one.tokens[-one.answer :]) for one in examples]
+    labels = [_labels(one, width) for one in examples]
     mask = torch.tensor([[1] * len(prefix) + [0] * pad + [1] * (width - pad) for pad in pads], device=device)
     return Batch(
         prefix=torch.tensor([prefix], device=device),
@@ -95,7 +113,7 @@ def _batch(examples: Sequence[Example], device: str) -> Batch:
         labels=torch.tensor(labels, device=device),
         longest_answer=max(one.answer for one in examples),
         real_tokens=sum(len(one.tokens) for one in examples),
-        answer_tokens=sum(one.answer for one in examples),
+        answer_tokens=sum(one.answer - len(one.left_out) for one in examples),
     )
 
 

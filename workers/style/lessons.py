@@ -3,27 +3,34 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from bot import consult, evidence, feedback, ground, prompts, sentences
+from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
 from bot.lexical import content_words
 from bot.records import Feedback, Passage
 from workers.style.curate import Curated, curate
 
+Learned = Literal["all", "style", "facts"]
+
 
 @dataclass(frozen=True)
 class Lesson:
-    """One example: chat messages (`{role, content}`) and what is to be answered."""
+    """One example: chat messages (`{role, content}`) and what is to be answered. `learned` says on which of the
+    answer's tokens the loss is taken: all, those that carry no facts, or those that do (`workers.style.factual`)."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
+    learned: Learned = "all"
 
 
 def fit_rows(desk: Desk) -> Curated:
     """The approved rows, as the model would be shown them, curated."""
     rows = feedback.trainable(desk.database)
     passages = [passage for row in rows for passage in row.evidence]
-    return curate([as_shown(desk, row, passages) for row in rows])
+    origins = conversations.origins(desk.database, [row.answer_id for row in rows])
+    customers = {answer_id: customer for answer_id, (_, customer) in origins.items()}
+    return curate([as_shown(desk, row, passages) for row in rows], customers)
 
 
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
@@ -48,6 +55,7 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     return Lesson(
         messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
         answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
+        learned="style" if desk.settings.train_facts == "masked" else "all",
     )
 
 
