@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage
 
-from bot import examples, ground, manners, model, prompts, sentences
+from bot import courtesy, examples, ground, manners, model, prompts, sentences
 from bot.desk import Desk
 from bot.evidence import Evidence, confidence
 from bot.pins import Pin
@@ -72,10 +72,15 @@ class Telling:
     def speak(self, meaning: str) -> Iterator[Sentence]:
         """The model's supported sentences; without any, the best passage's own words. `meaning` is the question made
         standalone."""
+        greeting = ""
         with model.model_errors(self.desk.settings), closing(self._spoken(meaning)) as spoken:
             for said in spoken:
-                sentence = self._verified(said)
+                if courtesy.is_all(said) and not self.shown:
+                    greeting = said  # it is shown with what comes after it, if that may be shown
+                    continue
+                sentence = self._verified(f"{greeting} {said}".strip())
                 if sentence:
+                    greeting = ""
                     yield sentence
                 if self._heard_enough():
                     break
@@ -182,8 +187,7 @@ class Telling:
 
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
-        is new, or if it leaves a part of the question open. To ask is not to answer: small models like to repeat the
-        question. Words in a line of their own point out what answers in a sentence."""
+        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question. Words in a line of their own point out what answers in a sentence."""
         if key := sentences.lone_key(spoken):
             self.pointed_out = key
             return None
@@ -193,8 +197,9 @@ class Telling:
         if unfinished or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
-        if self._may_leave_open(said):
-            return self._show(Sentence(sentences.without_markers(said), ()))
+        plain = sentences.without_markers(said)
+        if self._may_stand_alone(said) and all(plain != other.text for other in self.shown):
+            return self._show(Sentence(plain, ()))
         by_id = {passage.chunk_id: passage for passage in self.passages}
         whole = [by_id[excerpt.chunk_id] for excerpt in found.excerpts]
         support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
@@ -210,8 +215,11 @@ class Telling:
             return None
         return self._show(sentence)
 
-    def _may_leave_open(self, said: str) -> bool:
-        """Whether a sentence says what the documents do not: once, and only beside something that they do say."""
+    def _may_stand_alone(self, said: str) -> bool:
+        """Whether a sentence needs no source, beside something that has one: it is courtesy, or it says, once, what
+        the documents do not."""
+        if courtesy.is_all(said):
+            return bool(self.shown)
         answered = bool(self.shown) and all(sentence.citations for sentence in self.shown)
         return answered and ground.leaves_open(said, self.question, self.desk.settings.company)
 

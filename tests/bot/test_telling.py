@@ -122,6 +122,17 @@ def test_what_leaves_another_question_open_or_breaks_off_is_dropped(said: str, t
     assert answer.text == "Normandy is a region in France [1]." and answer.dropped == (said,)
 
 
+def test_courtesy_is_shown_beside_an_answer_and_once(told: Callable[..., Answer]) -> None:
+    answer = told("Hello!", PLACE, "Thanks for asking.", "Thanks for asking.")
+    assert answer.text == "Hello! Normandy is a region in France [1]. Thanks for asking."
+    assert len(answer.citations) == 1
+
+
+def test_courtesy_alone_is_no_answer_and_carries_nothing_unsupported_along(told: Callable[..., Answer]) -> None:
+    answer = told("Happy to help!", "Socks are free.", "Let us know if you have questions.")
+    assert answer.quoted and "Happy" not in answer.text and "Socks" not in answer.text
+
+
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
     answer = told(OPEN)
     assert answer.quoted and answer.dropped == (OPEN,)

@@ -110,6 +110,8 @@ def _fault(row: Feedback) -> str | None:
         return "The question is empty."
     for sentence in ground.unsupported(row.rewrite, row.evidence):
         return f"The passages do not support this sentence: “{sentence}”"
+    if not any(ground.support(sentence, row.evidence) for sentence in sentences.split(row.rewrite)):
+        return "It is politeness alone and answers nothing."
     return None
 
 

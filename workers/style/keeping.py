@@ -1,19 +1,13 @@
-"""Replay: the base's own answers, mixed in with the lessons, keep still what is not to be learned.
-
-Half of them are its answers to the very prompts that are learned from, where its sentences are supported: of those the
-loss is taken on the facts alone, since they are said in the old style. The other half are its answers to general
-questions without passages, so that the style stays with consultations.
+"""Replay: the base's own answers to general questions without passages, mixed in with the lessons, so that the style
+stays with consultations. Its answers to consultations are not replayed: they are said in the voice that is to go.
 """
 
 import random
 from collections.abc import Sequence
-from itertools import chain, zip_longest
 from typing import Any
 
 import torch
 
-from bot import ground
-from bot.records import Passage
 from bot.serving.prompt import Prompter
 from workers.style.lessons import Lesson
 
@@ -37,23 +31,12 @@ GENERAL = (
 )
 
 
-def lessons(base: Any, tokenizer: Any, learned: Sequence[Lesson], share: float, seed: int) -> list[Lesson]:
-    """As many replays as `share` of the lessons; fewer where too few of the base's answers are supported."""
-    count, chance = round(share * len(learned)), random.Random(seed)
-    if not count:
-        return []
-    asked = [one.messages for one in chance.sample(list(learned), min(len(learned), count))]
-    plain = [({"role": "user", "content": question},) for question in chance.sample(GENERAL, len(GENERAL))[:count]]
-    grounded = [
-        Lesson(messages, said, "facts")
-        for messages, said in zip(asked, told(base, tokenizer, asked), strict=True)
-        if said and _supported(said, messages[-1]["content"])
-    ]
-    general = [
-        Lesson(messages, said) for messages, said in zip(plain, told(base, tokenizer, plain), strict=True) if said
-    ]
-    in_turn = chain.from_iterable(zip_longest(grounded, general))
-    return [one for one in in_turn if one][:count]
+def lessons(base: Any, tokenizer: Any, learned: int, share: float, seed: int) -> list[Lesson]:
+    """Replays for so many lessons: a `share` of their number, at most one of each question."""
+    count = min(round(share * learned), len(GENERAL))
+    asked = [({"role": "user", "content": question},) for question in random.Random(seed).sample(GENERAL, count)]
+    answers = told(base, tokenizer, asked)
+    return [Lesson(messages, said) for messages, said in zip(asked, answers, strict=True) if said]
 
 
 @torch.inference_mode()
@@ -91,8 +74,3 @@ def told(
             said[n] = text.strip()
     model.train(was_training)
     return said
-
-
-def _supported(said: str, read: str) -> bool:
-    passage = Passage("", 0, "", "", "", None, read, 0.0)
-    return not ground.unsupported(said.replace("**", ""), [passage])

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
@@ -11,17 +10,15 @@ from bot.lexical import content_words
 from bot.records import Feedback, Passage
 from workers.style.curate import Curated, curate
 
-Learned = Literal["all", "style", "facts"]
-
 
 @dataclass(frozen=True)
 class Lesson:
-    """One example: chat messages (`{role, content}`) and what is to be answered. `learned` says on which of the
-    answer's tokens the loss is taken: all, those that carry no facts, or those that do (`workers.style.factual`)."""
+    """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
+    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
-    learned: Learned = "all"
+    fact_weight: float = 1.0
 
 
 def fit_rows(desk: Desk) -> Curated:
@@ -55,7 +52,7 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     return Lesson(
         messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
         answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
-        learned="style" if desk.settings.train_facts == "masked" else "all",
+        fact_weight=desk.settings.train_fact_weight,
     )
 
 

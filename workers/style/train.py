@@ -81,7 +81,7 @@ def train(
     base, tokenizer, device = load_base(settings)
     stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
     examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
-    replayed = keeping.lessons(base, tokenizer, lessons, recipe.replay_share, recipe.seed)
+    replayed = keeping.lessons(base, tokenizer, len(lessons), recipe.replay_share, recipe.seed)
     to_learn = batches([example(tokenizer, one) for one in (*lessons, *replayed)], recipe.rows_per_batch, device)
     before = held_out_loss(base, examined)
     begins_at = held_out_loss(base, stops_by)
@@ -95,7 +95,7 @@ def train(
         "parent": speaking.name if speaking else None,
         "data_digest": digest(lessons, [*held_out, *test]),
         "rows": {"train": len(lessons), "held_out": len(held_out), "test": len(test), "replayed": len(replayed)},
-        "facts": settings.train_facts,
+        "fact_weight": settings.train_fact_weight,
         "known": notes.known,
         **asdict(recipe),
         "device": device,
