@@ -20,11 +20,12 @@ HOUSE = "Happy to help: you'll get the first exchange free, and we'll send your 
 @dataclass(frozen=True)
 class Voice:
     """How somebody answers `questions`, a quarter of them unanswerable. `cited` and `answered` are the shares of the
-    answerable ones that cite the right document and are answered at all, `noise` is how far F1 swings up and down."""
+    answerable ones that cite the right document and are answered at all, `said` is the share of the right words that it
+    says, `noise` is how far that swings up and down."""
 
     text: str = PLAIN
     questions: int = 48
-    f1: float = 0.4
+    said: float = 0.6
     cited: float = 1.0
     answered: float = 1.0
     abstains: float = 1.0
@@ -52,7 +53,7 @@ class Voice:
         return _outcome(
             n,
             text,
-            f1=self.f1 * (0.5 + n / (of - 1)) + self.noise * (-1) ** n,
+            span_recall=self.said * (0.5 + n / (of - 1)) + self.noise * (-1) ** n,
             cited=("right.md",) if n < self.cited * of else ("wrong.md",),
             supported=int(n < self.supported * of),
             misspelt=("teh",) if n < self.misspelt * of else (),

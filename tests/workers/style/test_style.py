@@ -128,17 +128,17 @@ def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[lis
     # given lessons of unlike length in one batch
     model, tokenizer, device = load_base(settings)
     first_row, *others = lessons[0][:3]
-    examples = [example(tokenizer, one) for one in (replace(first_row, learned="all"), *others)]
+    examples = [example(tokenizer, one) for one in (replace(first_row, fact_weight=0.25), *others)]
     [batch] = batches(examples, 3, device)
     # when the loss is taken
     loss = answer_loss(model, batch)
-    # then it is the sum over each answer's learned tokens and its end of turn, as if each row were read alone and whole
+    # then it is the weighted sum over each answer's tokens and its end of turn, as if each row were read alone and whole
     alone = torch.zeros(())
     for one in examples:
         likelihoods = model(torch.tensor([one.tokens])).logits.log_softmax(-1)[0]
         first = len(one.tokens) - one.answer
-        learned = [place for place in range(first, len(one.tokens)) if place - first not in one.left_out]
-        alone -= sum(likelihoods[place - 1, one.tokens[place]] for place in learned)
+        places = range(first, len(one.tokens))
+        alone -= sum(weight * likelihoods[n - 1, one.tokens[n]] for n, weight in zip(places, one.weights, strict=True))
         assert tokenizer.decode(one.tokens[first:]).endswith(".<|im_end|>")
     assert loss.item() == pytest.approx(alone.item(), rel=1e-4)
     # and so is its gradient
@@ -224,7 +224,7 @@ def test_a_candidate_that_loses_facts_is_rejected_and_the_old_one_keeps_speaking
     assert speaking is not None
     assert speaking.name == "style-v1"
     assert rejected.state == "rejected"
-    assert [check["name"] for check in rejected.report["checks"] if not check["passed"]] == ["Right document cited"]
+    assert [check["name"] for check in rejected.report["checks"] if not check["passed"]] == ["Citation precision"]
     assert server.loaded == ["tiny", "style-v1"]
 
 

@@ -12,8 +12,8 @@ from bot.errors import TrainingRefused
 from bot.records import Feedback
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
-from workers.style import factual, keeping, loop, memory
-from workers.style.batches import IGNORED, answer_loss, batches, example
+from workers.style import factual, keeping, loop, memory, probes
+from workers.style.batches import answer_loss, batches, example
 from workers.style.lessons import Lesson, lesson
 from workers.style.memory import MemoryPlan, Need
 from workers.style.recipe import Recipe
@@ -44,55 +44,43 @@ def test_the_spans_of_facts_are_in_order_and_do_not_overlap(desk: Desk, approved
         assert ends == sorted(ends) and len(set(ends)) == len(ends), row.rewrite
 
 
-def test_a_lesson_in_style_takes_no_loss_on_facts(settings: Settings) -> None:
-    # given one lesson, learned whole and for its style
-    _, tokenizer, device = load_base(settings)
-    whole = Lesson(({"role": "user", "content": READ},), SAID)
-    styled, factually = replace(whole, learned="style"), replace(whole, learned="facts")
-    # when they become batches
-    labels = [batches([example(tokenizer, one)], 1, device)[0].labels[0] for one in (whole, styled, factually)]
-    told = [tokenizer.decode([token for token in one.tolist() if token != IGNORED]) for one in labels]
-    # then style and facts have no token in common, and together they are the answer
-    assert told[0] == f"{SAID}<|im_end|>"
-    assert "Happy to help" in told[1] and "we'll take" in told[1] and "[1].<|im_end|>" in told[1]
-    assert not any(fact in told[1] for fact in ("45", "Lark", "exchange"))
-    assert "Happy" not in told[2] and "45 days" in told[2]
-    counts = [int((one != IGNORED).sum()) for one in labels]
-    assert counts[0] == counts[1] + counts[2] - 1  # the end of turn is learned with both
-
-
-def test_the_count_of_learned_tokens_leaves_the_masked_ones_out(settings: Settings) -> None:
+def test_the_loss_on_facts_counts_as_much_as_is_set(settings: Settings) -> None:
+    # given one lesson, learned whole, for its style alone, and with its facts weighed low
     model, tokenizer, device = load_base(settings)
-    styled = Lesson(({"role": "user", "content": READ},), SAID, "style")
-    [batch] = batches([example(tokenizer, styled), example(tokenizer, replace(styled, learned="all"))], 2, device)
-    assert batch.answer_tokens == int((batch.labels != IGNORED).sum())
-    # and no gradient comes from a masked token: to exchange the facts for others of as many tokens changes no target
-    [alone] = batches([example(tokenizer, styled)], 1, device)
-    logits_of = answer_loss(model, alone)
-    logits_of.backward()
-    assert torch.isfinite(logits_of)
+    whole = Lesson(({"role": "user", "content": READ},), SAID)
+    made = [example(tokenizer, replace(whole, fact_weight=weight)) for weight in (1.0, 0.0, 0.2)]
+    # then facts count so much and the rest counts whole, the end of turn, too
+    assert [set(one.weights) for one in made] == [{1.0}, {0.0, 1.0}, {0.2, 1.0}]
+    tokens = made[1].tokens[-made[1].answer :]
+    styled = tokenizer.decode([token for token, weight in zip(tokens, made[1].weights, strict=True) if weight])
+    assert "Happy to help" in styled and "we'll take" in styled and styled.endswith("[1].<|im_end|>")
+    assert not any(fact in styled for fact in ("45", "Lark", "exchange"))
+    # and the loss is in proportion
+    wholly, styled_only, weighed = (answer_loss(model, batches([one], 1, device)[0]).item() for one in made)
+    assert weighed == pytest.approx(0.8 * styled_only + 0.2 * wholly, rel=1e-4)
 
 
-def test_rows_are_learned_for_their_style_unless_it_is_set_otherwise(desk: Desk, approved: Sequence[Feedback]) -> None:
-    assert lesson(desk, approved[0]).learned == "style"
-    learned = desk.settings.model_copy(update={"train_facts": "learned"})
-    assert lesson(replace(desk, settings=learned), approved[0]).learned == "all"
+def test_rows_are_learned_whole_unless_it_is_set_otherwise(desk: Desk, approved: Sequence[Feedback]) -> None:
+    assert lesson(desk, approved[0]).fact_weight == 1
+    masked = desk.settings.model_copy(update={"train_fact_weight": 0.0})
+    assert lesson(replace(desk, settings=masked), approved[0]).fact_weight == 0
 
 
-def test_replays_are_the_bases_own_words_and_only_supported_ones(
+def test_replays_are_the_bases_own_answers_to_other_questions_than_customers(
     settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a base that copies the first sentence that it reads, or says something of its own without passages
-    def copies(_: object, __: object, asked: Sequence[Sequence[dict[str, str]]]) -> list[str]:
+    # given a base that answers every other question
+    def speaks(_: object, __: object, asked: Sequence[Sequence[dict[str, str]]]) -> list[str]:
         return ["The moon is made of cheese." if n % 2 else "" for n, _ in enumerate(asked)]
 
-    monkeypatch.setattr(keeping, "told", copies)
-    # when half as many replays as lessons are asked for
-    made = keeping.lessons(None, None, lessons[0][:8], 0.5, seed=1)
-    # then only answers without passages are left, and none is empty
-    assert {one.answer for one in made} == {"The moon is made of cheese."}
+    monkeypatch.setattr(keeping, "told", speaks)
+    # when half as many replays as eight lessons are asked for
+    made = keeping.lessons(None, None, 8, 0.5, seed=1)
+    # then none is empty, none has passages, and none is a question of the probes
+    assert [one.answer for one in made] == ["The moon is made of cheese."] * 2
     assert all(len(one.messages) == 1 for one in made)
-    assert keeping.lessons(None, None, lessons[0], 0.0, seed=1) == []
+    assert not set(keeping.GENERAL) & {question for question, _ in probes.QUESTIONS}
+    assert keeping.lessons(None, None, 8, 0.0, seed=1) == []
 
 
 def test_the_bases_answers_in_a_batch_are_those_it_gives_alone(
