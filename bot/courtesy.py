@@ -8,16 +8,18 @@ import re
 
 from bot.lexical import stems, words
 
-POLITE = frozenset(
-    stems("happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes ask get let know want")
+_POLITE = (
+    "happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes ask get let know want"
 )
+POLITE = frozenset(stems(_POLITE))
 _TURNS = (
     r"hello|hi|hi there|good (?:morning|afternoon|evening)|welcome|dear customer",
     r"(?:many thanks|thanks|thank you)(?: (?:very|so) much)?"
     r"(?: for (?:asking|your question|your message|your patience|getting in touch))?",
     r"(?:(?:i am|i m|we are|we re) )?(?:always |very )?(?:happy|glad) to help(?: you)?(?: with (?:that|this))?",
     r"(?:please )?(?:just )?(?:let (?:us|me) know|ask us|ask me|feel free to ask)"
-    r" if (?:you have|you need|there is|there are|there s)(?: (?:any|anything|more|else|other|further|questions?|help))+",
+    r" if (?:you have|you need|there is|there are|there s)"
+    r"(?: (?:any|anything|more|else|other|further|questions?|help))+",
 )
 _COURTESY = re.compile(rf"(?:(?:{'|'.join(_TURNS)})(?: |$))+")
 

@@ -187,7 +187,8 @@ class Telling:
 
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
-        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question. Words in a line of their own point out what answers in a sentence."""
+        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question. Words in a
+        line of their own point out what answers in a sentence."""
         if key := sentences.lone_key(spoken):
             self.pointed_out = key
             return None

@@ -132,7 +132,7 @@ def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[lis
     [batch] = batches(examples, 3, device)
     # when the loss is taken
     loss = answer_loss(model, batch)
-    # then it is the weighted sum over each answer's tokens and its end of turn, as if each row were read alone and whole
+    # then it is the weighted sum over each answer's tokens and its end of turn, as if each row were read alone
     alone = torch.zeros(())
     for one in examples:
         likelihoods = model(torch.tensor([one.tokens])).logits.log_softmax(-1)[0]

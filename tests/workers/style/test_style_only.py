@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from bot.desk import Desk
 from bot.errors import TrainingRefused
