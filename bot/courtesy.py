@@ -23,7 +23,15 @@ _TURNS = (
 )
 _COURTESY = re.compile(rf"(?:(?:{'|'.join(_TURNS)})(?: |$))+")
 
+_PAUSE = re.compile(r"[:,;!–—]")
+
 
 def is_all(sentence: str) -> bool:
     """Whether a sentence is courtesy and nothing else: "Hello!", "Let us know if you have questions."."""
     return _COURTESY.fullmatch(" ".join(words(sentence))) is not None
+
+
+def opening(sentence: str) -> str:
+    """The courtesy that a sentence opens with, its punctuation included: "Happy to help:"; empty where it has none."""
+    ends = [match.end() for match in _PAUSE.finditer(sentence)]
+    return next((sentence[:end] for end in reversed(ends) if is_all(sentence[:end])), "")

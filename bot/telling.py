@@ -48,6 +48,7 @@ class Telling:
     pin: Pin | None = None
     passages: tuple[Passage, ...] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence(0.0, {}, (), None))
+    greeting: str = ""
     read: tuple[Passage, ...] = ()
     messages: list[BaseMessage] = field(default_factory=list)
     said: str = ""
@@ -154,18 +155,23 @@ class Telling:
         return text.format(company=settings.company, contact=settings.contact, documents=titles)
 
     def _shown(self, spoken: Iterator[str]) -> Iterator[Sentence]:
-        """Those of the sentences that may be shown; what greets is shown with what comes after it."""
-        greeting = ""
+        """Those of the sentences that may be shown. What greets is shown with the first of them, also where it opened
+        one that was dropped."""
         for said in spoken:
             if courtesy.is_all(said) and not self.shown:
-                greeting = said
+                if len(self.dropped) == self.earlier:  # after something else it is no greeting
+                    self.greeting = self.greeting or said
                 continue
-            sentence = self._verified(f"{greeting} {said}".strip())
+            sentence = self._verified(self._greeted(said))
             if sentence:
-                greeting = ""
                 yield sentence
+            elif not self.shown:
+                self.greeting = self.greeting or courtesy.opening(said)
             if self._heard_enough():
                 return
+
+    def _greeted(self, said: str) -> str:
+        return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
 
     def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
         """What the version of the style makes of the quoted words alone, or the quotation."""
@@ -178,7 +184,7 @@ class Telling:
 
     def _quote(self, quotation: Sentence) -> Sentence:
         self.quoted = True
-        return self._show(quotation)
+        return self._show(replace(quotation, text=self._greeted(quotation.text)))
 
     def _spoken(self, meaning: str, read: tuple[Passage, ...]) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a

@@ -128,16 +128,22 @@ def test_courtesy_is_shown_beside_an_answer_and_once(told: Callable[..., Answer]
     assert len(answer.citations) == 1
 
 
+def test_the_courtesy_that_opened_a_dropped_sentence_opens_the_next(told: Callable[..., Answer]) -> None:
+    answer = told("Happy to help: socks are free.", PLACE, f"Happy to help: {CAPITAL}")
+    assert answer.text == "Happy to help: Normandy is a region in France [1]. Happy to help: Its seat is Rouen [2]."
+
+
 def test_courtesy_alone_is_no_answer_and_carries_nothing_unsupported_along(told: Callable[..., Answer]) -> None:
     answer = told("Happy to help!", "Socks are free.", "Let us know if you have questions.")
-    assert answer.quoted and "Happy" not in answer.text and "Socks" not in answer.text
+    assert answer.quoted and answer.text == f"Happy to help! Normandy says: “{PLACE}” [1]"
 
 
 @pytest.mark.parametrize(
     ("said", "shown", "quoted"),
     [
         (f"Happy to help: {PLACE}", "Happy to help: Normandy is a region in France [1].", False),
-        ("Happy to help: socks are free.", f"Normandy says: “{PLACE}” [1]", True),
+        ("Happy to help: socks are free.", f"Happy to help: Normandy says: “{PLACE}” [1]", True),
+        ("Not so.", f"Normandy says: “{PLACE}” [1]", True),
     ],
 )
 def test_a_version_of_the_style_says_in_its_way_what_would_be_quoted(
