@@ -48,6 +48,20 @@ def test_what_could_answer_something_is_no_courtesy(sentence: str) -> None:
     assert not courtesy.is_all(sentence)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "opening"),
+    [
+        ("Happy to help: it is free.", "Happy to help:"),
+        ("Hello, happy to help: it is free, and at once.", "Hello, happy to help:"),
+        ("Thanks for asking, it is free.", "Thanks for asking,"),
+        ("Free of charge: it is.", ""),
+        ("It is free.", ""),
+    ],
+)
+def test_a_sentence_may_open_with_courtesy(sentence: str, opening: str) -> None:
+    assert courtesy.opening(sentence) == opening
+
+
 def test_no_word_of_an_answer_hides_in_courtesy() -> None:
     answers = "yes no not never none sure certainly can may must will free one two first all only before after 3 Ann"
     turns = ("Happy to help", "Thanks", "Hello", "Let us know if you have questions")

@@ -75,7 +75,7 @@ def test_a_style_that_nobody_answered_in_proves_nothing() -> None:
         ({"supported": 0.9}, {"Supported sentences"}),
         ({"abstains": 0.75}, {"Abstention F1"}),
         ({"misspelt": 0.2}, {"Misspelling"}),
-        ({"total_ms": 5_000.0}, {"Milliseconds to the whole answer"}),
+        ({"total_ms": 7_000.0}, {"Milliseconds to the whole answer"}),
         ({"text": HOUSE.replace("free", "free according to us")}, {"Answers without phrases to avoid"}),
         ({"text": HOUSE + " Parcels, parcels and then again parcels." * 6}, {"Repetition", "Too long answers"}),
     ],
@@ -144,5 +144,5 @@ def test_a_style_file_for_another_voice_judges_nobody(tmp_path: Path) -> None:
     # when the style is cut down to what they keep
     kept = style.as_kept(STYLE, approved)
     # then the greeting that they do not have counts for nothing, and their length still does
-    assert kept.weights["greeting"] == 0 and kept.weights["length"] > 0
+    assert kept.weights["greeting"] == 0 and "length" not in kept.weights
     assert style.score(approved[0], kept).total > style.score(approved[0], STYLE).total
