@@ -129,8 +129,7 @@ def draw_style(item: Feedback, wanted: Style) -> None:
     scored = style.score(item.answer, wanted)
     with st.expander(f"House style · {scored.total:.0f} of 100", key=f"style-{item.feedback_id}", type="compact"):
         for name, part in scored.parts.items():
-            kept = ":material/check:" if part.value == 1 else ":material/close:"
-            st.caption(f"{kept} {label(name.capitalize())}, {part.value:.0%}: {label(part.why)}")
+            st.html(body(f"{name.capitalize()}, {part.value:.0%}: {part.why}", "fd-quiet"))
 
 
 def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:

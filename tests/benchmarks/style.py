@@ -41,8 +41,9 @@ def show(made: dict[str, Any], minutes: float) -> None:
     for name in SHOWN:
         before, after = checks[name]["before"], checks[name]["after"]
         print(f"{name.lower()}: {before:.3f} -> {after:.3f}, {after / before if before else 1:.3f} of the base's")
-    changed = checks["Closed-book answers changed"]["after"]
-    print(f"closed book: {100 * changed:.0f} % of the answers changed, KL {checks[KL]['after']:.3f} nats a token")
+    known = checks["Closed-book answers that are right"]
+    print(f"closed book: {known['before']:.2f} -> {known['after']:.2f} right ({known['why']}), ", end="")
+    print(f"KL {checks[KL]['after']:.3f} nats a token")
     failed = [name for name, check in checks.items() if not check["passed"]]
     print(f"did not pass: {', '.join(failed) or 'nothing'}")
 

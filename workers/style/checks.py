@@ -36,7 +36,7 @@ FACTS = {
 }
 
 MOST_KL = 0.5  # nats a token, between the base's and the candidate's next tokens where no passage is shown
-MOST_CHANGED = 0.1  # of the general questions that the base answers rightly; one of a dozen is 8 %
+MOST_FORGOTTEN = 0.1  # of the general questions, more lost than found; one of a dozen is 8 %
 
 MOST_MORE = 0.05  # of the answers may show a mistake that did not show it before
 BROKEN = {
@@ -95,8 +95,11 @@ def fact_checks(before: AnswerReport, after: AnswerReport) -> list[Check]:
     return checks
 
 
-def probe_checks(found: dict[str, float]) -> list[Check]:
-    """What the model knows without any passage must be what the base knows."""
+def probe_checks(found: dict[str, Any]) -> list[Check]:
+    """What the model knows without any passage must be what the base knows. A very small model finds some answers and
+    loses others with every change of its weights; it knows less where it loses more than it finds."""
+    questions, known = max(1, found["questions"]), found["known"]
+    right = known - found["lost"] + found["found"]
     return [
         Check(
             "Closed-book divergence (KL)",
@@ -108,13 +111,14 @@ def probe_checks(found: dict[str, float]) -> list[Check]:
             f"at most {MOST_KL:g} nats a token from the base, without passages",
         ),
         Check(
-            "Closed-book answers changed",
-            0.0,
-            found["changed"],
-            found["changed"] <= MOST_CHANGED,
-            "lower",
+            "Closed-book answers that are right",
+            known / questions,
+            right / questions,
+            known - right <= MOST_FORGOTTEN * questions,
+            "higher",
             "facts",
-            f"at most {100 * MOST_CHANGED:g} % of the general questions that the base answers rightly",
+            f"{found['lost']} lost and {found['found']} found of {questions} general questions; at most "
+            f"{100 * MOST_FORGOTTEN:g} % of them fewer may be right",
         ),
     ]
 

@@ -14,7 +14,7 @@ from torch.nn.functional import kl_div
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
 
-MOST_TOKENS = 24
+MOST_TOKENS = 32
 
 # Questions that a very small model, too, often answers rightly, with what the answer must hold.
 QUESTIONS: tuple[tuple[str, str], ...] = (
@@ -35,13 +35,15 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class ClosedBook:
-    """`kl`: mean KL(base || candidate) of the next token over the base's own greedy answers, in nats; `changed`: of the
-    questions that the base answers rightly, the share that the candidate does not; `known`: how many those are."""
+    """`kl`: mean KL(base || candidate) of the next token over the base's own greedy answers, in nats; `known`: how many
+    of the questions the base answers rightly; `lost`: how many of those the candidate does not; `found`: how many the
+    candidate alone answers rightly."""
 
     questions: int
     known: int
+    lost: int
+    found: int
     kl: float
-    changed: float
 
 
 def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str]] = QUESTIONS) -> ClosedBook:
@@ -49,7 +51,7 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     was_training = student.training
     student.eval()
     prompter = Prompter(tokenizer)
-    divergence, known, lost = [], 0, 0
+    divergence, known, lost, found = [], 0, 0, 0
     with torch.inference_mode():
         for question, answer in questions:
             prompt = prompter.tokens([{"role": "user", "content": question}])
@@ -59,12 +61,10 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
             divergence.append(
                 float(kl_div(_next(student, prompt, told), likely, log_target=True, reduction="batchmean"))
             )
-            if _holds(tokenizer, told, answer):
-                known += 1
-                lost += not _holds(tokenizer, _told(student, tokenizer, prompt), answer)
+            before, after = (_holds(tokenizer, one, answer) for one in (told, _told(student, tokenizer, prompt)))
+            known, lost, found = known + before, lost + (before and not after), found + (after and not before)
     student.train(was_training)
-    count = max(1, len(questions))
-    return ClosedBook(len(questions), known, round(sum(divergence) / count, 4), round(lost / max(1, known), 4))
+    return ClosedBook(len(questions), known, lost, found, round(sum(divergence) / max(1, len(questions)), 4))
 
 
 def _told(model: Any, tokenizer: Any, prompt: list[int]) -> list[int]:

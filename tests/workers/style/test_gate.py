@@ -21,11 +21,11 @@ from workers.style.recipe import Recipe
 from workers.style.train import load_base, train, with_adapter
 
 STYLE = style.read(guide.SHIPPED)
-GOOD = {
+GOOD: dict[str, Any] = {
     "held_out_before": 2.0,
     "held_out_speaking": None,
     "held_out_after": 0.6,
-    "closed_book": {"questions": 12, "known": 8, "kl": 0.05, "changed": 0.0},
+    "closed_book": {"questions": 12, "known": 8, "lost": 0, "found": 0, "kl": 0.05},
 }
 
 
@@ -96,9 +96,19 @@ def test_too_few_questions_cannot_show_that_nothing_was_lost() -> None:
     assert many.passed, failed(many)
 
 
-@pytest.mark.parametrize("moved", [{"kl": 3.0, "changed": 0.0}, {"kl": 0.1, "changed": 0.5}])
-def test_a_model_that_has_forgotten_what_it_knew_does_not_pass(moved: dict[str, float]) -> None:
-    assert len(failed(judged(Voice(PLAIN), Voice(HOUSE), closed_book=moved))) == 1
+@pytest.mark.parametrize(
+    ("moved", "names"),
+    [
+        ({"kl": 3.0}, ["Closed-book divergence (KL)"]),
+        ({"lost": 4}, ["Closed-book answers that are right"]),
+        ({"lost": 4, "found": 2}, ["Closed-book answers that are right"]),
+        ({"lost": 2, "found": 2}, []),
+        ({"lost": 1}, []),
+    ],
+)
+def test_a_model_that_has_forgotten_what_it_knew_does_not_pass(moved: dict[str, float], names: list[str]) -> None:
+    found = {**GOOD["closed_book"], **moved}
+    assert failed(judged(Voice(PLAIN), Voice(HOUSE), closed_book=found)) == names
 
 
 def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(settings: Settings) -> None:
@@ -112,7 +122,7 @@ def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(sett
                 weight += torch.randn_like(weight)
     moved = probes.closed_book(student, tokenizer, probes.QUESTIONS[:3])
     # then only the second is away from the base
-    assert fresh.kl == pytest.approx(0, abs=1e-4) and fresh.changed == 0
+    assert fresh.kl == pytest.approx(0, abs=1e-4) and fresh.lost == fresh.found == 0
     assert moved.kl > 0.01
 
 
