@@ -25,9 +25,10 @@ STYLE_SLACK = 0.05  # over a style that speaks already
 LEAST_PAIRS = 4
 
 FACT_SLACK = 0.02  # a measure of facts may fall by so much of itself
-# ... and its paired difference must surely be above this; one lost answer in fifty moves the lower end by 6 points.
+# ... and its paired difference must surely be above this. One lost answer in fifty moves the lower end by 6 points; the
+# right words differ by .3 from answer to answer, so that over 35 answers the interval of two equal voices reaches .1 down.
 # Token F1 is not among them: it falls with every word of courtesy, and courtesy is what a style is for.
-FACT_MARGINS = {"span_recall": 0.08, "abstention_f1": 0.1, "citation_precision": 0.08, "supported": 0.08}
+FACT_MARGINS = {"span_recall": 0.12, "abstention_f1": 0.1, "citation_precision": 0.08, "supported": 0.08}
 FACTS = {
     "span_recall": "Right words said",
     "abstention_f1": "Abstention F1",
