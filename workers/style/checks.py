@@ -26,7 +26,7 @@ LEAST_PAIRS = 4
 
 FACT_SLACK = 0.02  # a measure of facts may fall by so much of itself
 # ... and its paired difference must surely be above this. One lost answer in fifty moves the lower end by 6 points; the
-# right words differ by .3 from answer to answer, so that over 35 answers the interval of two equal voices reaches .1 down.
+# right words differ by .3 from answer to answer, so over 35 answers the interval of two equal voices reaches .1 down.
 # Token F1 is not among them: it falls with every word of courtesy, and courtesy is what a style is for.
 FACT_MARGINS = {"span_recall": 0.12, "abstention_f1": 0.1, "citation_precision": 0.08, "supported": 0.08}
 FACTS = {
