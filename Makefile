@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install models run down test lint bench bench-ingest bench-embedding bench-documents bench-retrieval bench-serving clean
+.PHONY: help install models run down test lint bench bench-ingest bench-embedding bench-documents bench-retrieval bench-serving bench-style clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,7 @@ help:
 	@echo "make down    stop everything"
 	@echo "make test    install, bring the models, run the tests"
 	@echo "make lint    ruff and mypy"
-	@echo "make bench   measure the whole; bench-ingest, -embedding, -retrieval, -documents, -serving: a part of it"
+	@echo "make bench   measure the whole; bench-ingest, -embedding, -retrieval, -documents, -serving, -style: a part of it"
 	@echo "make clean   remove the installation and the caches; data/ stays"
 
 run: models
@@ -57,6 +57,9 @@ bench-embedding: models
 
 bench-serving: models
 	@$(BIN)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)
+
+bench-style: models
+	@$(BIN)/python -m tests.benchmarks.style
 
 bench-retrieval: models
 	@$(BIN)/python -m tests.benchmarks.retrieval

@@ -2,7 +2,7 @@
 exists looks exactly like one that does not."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -123,3 +123,13 @@ def _answer(stored: Mapping[str, Any]) -> Answer:
             "keys": tuple(stored.get("keys", ())),
         }
     )
+
+
+def origins(engine: sa.Engine, answer_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The conversation and the customer of each of these answers that was given in one."""
+    query = (
+        sa.select(db.answers.c.answer_id, db.conversations.c.conversation_id, db.conversations.c.customer)
+        .join(db.conversations, db.conversations.c.conversation_id == db.answers.c.conversation_id)
+        .where(db.answers.c.answer_id.in_(list(answer_ids)))
+    )
+    return {row.answer_id: (row.conversation_id, row.customer) for row in db.rows(engine, query)}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from bot import sentences
+from bot import courtesy, sentences
 from bot.claims import denial, facts, names, roles
 from bot.claims.facts import Fact
 from bot.lexical import stem, stems, words
@@ -33,11 +33,7 @@ class Bar:
 
 
 BAR = Bar()
-# Politeness and auxiliary words claim nothing, so they need no source; denial is compared by itself.
-_POLITE = (
-    "happy glad help sure course certainly please thank thanks sorry welcome hello hi dear yes ask get let know want"
-)
-COURTESY = frozenset(stems(_POLITE)) | denial.NEGATIONS
+COURTESY = courtesy.POLITE | denial.NEGATIONS  # these claim nothing by themselves; denial is compared by itself
 # A quote with a pronoun is about somebody or something in the sentence before it.
 _POINTS_BACK = re.compile(
     r"^(?:it|its|this|these|that|those|both|the (?:role|former|latter))\b|\b(?:he|she|they|his|her|their)\b", re.I
@@ -104,6 +100,7 @@ def unsupported(text: str, passages: Sequence[Passage], embeddings: Embeddings |
         sentence
         for sentence in sentences.split(text)
         if _Claim.of(sentences.without_markers(sentence), passages).claims_something
+        and not courtesy.is_all(sentences.without_markers(sentence))
         and not support(sentence, passages, embeddings=embeddings)
     ]
 

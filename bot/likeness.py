@@ -23,12 +23,13 @@ def signatures(texts: Sequence[str]) -> list[bytes]:
     return [_signed(blank.copy(), text).hashvalues.astype(np.uint32).tobytes() for text in texts]
 
 
-def alike(one: bytes, other: bytes) -> bool:
-    """Whether two signatures are those of near-duplicates; a chunk without a signature is like no other."""
+def alike(one: bytes, other: bytes, least: float = ALIKE) -> bool:
+    """Whether two signatures are those of near-duplicates, `least` of their words in common; a chunk without a
+    signature is like no other."""
     if not one or not other:
         return False
     same = np.frombuffer(one, np.uint32) == np.frombuffer(other, np.uint32)
-    return bool(same.mean() >= ALIKE)
+    return bool(same.mean() >= least)
 
 
 def _signed(blank: "MinHash", text: str) -> "MinHash":

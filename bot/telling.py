@@ -5,11 +5,11 @@ import secrets
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import BaseMessage
 
-from bot import examples, ground, manners, model, prompts, sentences
+from bot import courtesy, examples, ground, manners, model, prompts, sentences
 from bot.desk import Desk
 from bot.evidence import Evidence, confidence
 from bot.pins import Pin
@@ -31,7 +31,8 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 
 @dataclass
 class Telling:
-    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after."""
+    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; `read`
+    is what the model was shown last, and `earlier` how many of its sentences were dropped before that."""
 
     desk: Desk
     question: str
@@ -47,10 +48,13 @@ class Telling:
     pin: Pin | None = None
     passages: tuple[Passage, ...] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence(0.0, {}, (), None))
+    greeting: str = ""
+    read: tuple[Passage, ...] = ()
     messages: list[BaseMessage] = field(default_factory=list)
     said: str = ""
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    earlier: int = 0
     quoted: bool = False
     pointed_out: str = ""
     examples: tuple[int, ...] = ()
@@ -70,20 +74,16 @@ class Telling:
             yield self._show(sentence)
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
-        """The model's supported sentences; without any, the best passage's own words. `meaning` is the question made
-        standalone."""
-        with model.model_errors(self.desk.settings), closing(self._spoken(meaning)) as spoken:
-            for said in spoken:
-                sentence = self._verified(said)
-                if sentence:
-                    yield sentence
-                if self._heard_enough():
-                    break
-            if not self.shown and self.evidence.best:  # before the connection is closed
-                sentence = self._quotation(*self.evidence.best)
-                if self._is_sure(sentence, quoted=True):
-                    self.quoted = True
-                    yield self._show(sentence)
+        """The model's supported sentences; without any, the best passage's own words, which a version of the style
+        first tries to say in its way. `meaning` is the question made standalone."""
+        with model.model_errors(self.desk.settings):
+            with closing(self._spoken(meaning, self.evidence.excerpts)) as spoken:
+                yield from self._shown(spoken)
+                quotation = None if self.shown else self._quotation()
+                if quotation and not self.voice:  # before the connection is closed
+                    yield self._quote(quotation)
+            if quotation and self.voice:
+                yield from self._restated(quotation, meaning)
 
     def finished(self) -> Answer:
         """The answer as it was told."""
@@ -154,15 +154,49 @@ class Telling:
         text = prompts.load(name, self.desk.database).text
         return text.format(company=settings.company, contact=settings.contact, documents=titles)
 
-    def _spoken(self, meaning: str) -> Generator[str, None, None]:
-        """The sentences of the model as they end. What it was asked and what it said is kept for a replay."""
+    def _shown(self, spoken: Iterator[str]) -> Iterator[Sentence]:
+        """Those of the sentences that may be shown. What greets is shown with the first of them, also where it opened
+        one that was dropped."""
+        for said in spoken:
+            if courtesy.is_all(said) and not self.shown:
+                if len(self.dropped) == self.earlier:  # after something else it is no greeting
+                    self.greeting = self.greeting or said
+                continue
+            sentence = self._verified(self._greeted(said))
+            if sentence:
+                yield sentence
+            elif not self.shown:
+                self.greeting = self.greeting or courtesy.opening(said)
+            if self._heard_enough():
+                return
+
+    def _greeted(self, said: str) -> str:
+        return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
+
+    def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
+        """What the version of the style makes of the quoted words alone, or the quotation."""
+        (citation,) = quotation.citations
+        (passage,) = {one for one in self.passages if one.chunk_id == citation.chunk_id}
+        with closing(self._spoken(meaning, (replace(passage, text=citation.quote),))) as spoken:
+            yield from self._shown(spoken)
+            if not self.shown:
+                yield self._quote(quotation)
+
+    def _quote(self, quotation: Sentence) -> Sentence:
+        self.quoted = True
+        return self._show(replace(quotation, text=self._greeted(quotation.text)))
+
+    def _spoken(self, meaning: str, read: tuple[Passage, ...]) -> Generator[str, None, None]:
+        """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
+        replay."""
         desk = self.desk
+        self.read, self.said, self.earlier = read, "", len(self.dropped)
         chosen = examples.choose(desk.database, desk.embeddings, meaning, desk.settings.examples)
         self.examples = tuple(example.feedback_id for example in chosen)
         self.messages = prompts.compose(
             self.prompt,
             company=desk.settings.company,
-            excerpts=self.evidence.excerpts,
+            excerpts=read,
             question=meaning,
             examples=chosen,
         )
@@ -177,13 +211,13 @@ class Telling:
             yield piece
 
     def _heard_enough(self) -> bool:
-        unsupported = not self.shown and len(self.dropped) >= MOST_DROPPED
+        unsupported = not self.shown and len(self.dropped) - self.earlier >= MOST_DROPPED
         return unsupported or len(self.shown) == LONGEST_ANSWER_SENTENCES
 
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
-        is new, or if it leaves a part of the question open. To ask is not to answer: small models like to repeat the
-        question. Words in a line of their own point out what answers in a sentence."""
+        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question. Words in a
+        line of their own point out what answers in a sentence."""
         if key := sentences.lone_key(spoken):
             self.pointed_out = key
             return None
@@ -193,10 +227,11 @@ class Telling:
         if unfinished or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
-        if self._may_leave_open(said):
-            return self._show(Sentence(sentences.without_markers(said), ()))
+        plain = sentences.without_markers(said)
+        if self._may_stand_alone(said) and all(plain != other.text for other in self.shown):
+            return self._show(Sentence(plain, ()))
         by_id = {passage.chunk_id: passage for passage in self.passages}
-        whole = [by_id[excerpt.chunk_id] for excerpt in found.excerpts]
+        whole = [by_id[excerpt.chunk_id] for excerpt in self.read]
         support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
         if support is None or not found.speaks_to_the_question(support.passage, support.quote):
             self.dropped.append(said)
@@ -210,20 +245,28 @@ class Telling:
             return None
         return self._show(sentence)
 
-    def _may_leave_open(self, said: str) -> bool:
-        """Whether a sentence says what the documents do not: once, and only beside something that they do say."""
+    def _may_stand_alone(self, said: str) -> bool:
+        """Whether a sentence needs no source, beside something that has one: it is courtesy, or it says, once, what
+        the documents do not."""
+        if courtesy.is_all(said):
+            return bool(self.shown)
         answered = bool(self.shown) and all(sentence.citations for sentence in self.shown)
         return answered and ground.leaves_open(said, self.question, self.desk.settings.company)
 
     def _is_sure(self, sentence: Sentence, *, quoted: bool) -> bool:
         """Whether the question looks answered, now that there is something to say."""
         told = [one for one in (*self.shown, sentence) if one.citations]
-        return confidence.after(self.evidence, told, self.dropped, quoted) >= self.threshold
+        return confidence.after(self.evidence, told, self.dropped[self.earlier :], quoted) >= self.threshold
 
-    def _quotation(self, passage: Passage, quote: str) -> Sentence:
+    def _quotation(self) -> Sentence | None:
+        """The best sentence that was found, word for word, if it is sure enough to answer."""
+        if self.evidence.best is None:
+            return None
+        passage, quote = self.evidence.best
         citation = self._cite(passage, quote)
         text = prompts.load("quote", self.desk.database).text
-        return Sentence(text.format(title=passage.title, quote=quote, n=citation.n), (citation,))
+        sentence = Sentence(text.format(title=passage.title, quote=quote, n=citation.n), (citation,))
+        return sentence if self._is_sure(sentence, quoted=True) else None
 
     def _cite(self, passage: Passage, quote: str) -> Citation:
         known = {citation: citation.n for sentence in self.shown for citation in sentence.citations}

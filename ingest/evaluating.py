@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.records import Adapter, Answer, Question
-from ingest import checking, comparing
+from bot.records import Answer, Question
+from ingest import checking, comparing, speaking, styling
 from ingest.options import AsJson, Docs, Limit, Qa, Title, Voice
 from ingest.tables import console, kept_as, percent, show, tell
 
@@ -81,7 +81,7 @@ def _measured(asked: "QuestionSet", kind: str, adapter: str | None, title: str) 
     from bot.quality import answers, intervals, runs
     from ingest import scratch
 
-    live, voice = open_desk(), _voice(adapter)
+    live, voice = open_desk(), speaking.voice(adapter)
     with scratch.library(live, asked.readings, tell) as desk:
         scratch.introduce(desk, [voice] if voice else [])
         report = answers.evaluate(desk, asked.questions, voice.name if voice else "", tell)
@@ -154,17 +154,6 @@ def _between(low: float, high: float) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def _voice(name: str | None) -> Adapter | None:
-    """The version that speaks in an evaluation: by name, or the active one; None is the base model."""
-    from bot import adapters
-    from bot.desk import open_desk
-
-    database = open_desk().database
-    if name == "base":
-        return None
-    return adapters.find(database, name) if name else adapters.active(database)
-
-
 def _print_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> None:
     for question, answer in zip(questions, answers, strict=True):
         mark = "abstained" if answer.abstained else "quoted" if answer.quoted else "answered"
@@ -174,4 +163,5 @@ def _print_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> 
 
 
 app.add_typer(checking.app)
+app.add_typer(styling.app)
 app.add_typer(comparing.app)

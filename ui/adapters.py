@@ -18,6 +18,7 @@ TITLE = "Adapters"
 REFRESH_SECONDS = 2
 UNDER_WAY = ("queued", "running")
 ORDER = {"canary": 0, "active": 1}
+AXES = {"style": "Style", "facts": "Facts", "rest": "The rest"}
 STATES = {
     "active": ("Speaking now", "green", ":material/record_voice_over:"),
     "canary": ("Tried with some", "orange", ":material/science:"),
@@ -144,16 +145,18 @@ def draw_curve(curve: list[dict[str, float]]) -> None:
 
 
 def draw_report(report: dict[str, Any]) -> None:
-    """What the gate measured before and after."""
+    """What the gate measured before and after, by axis, each difference with its 95 % interval."""
     checks = report.get("checks") or []
     if not checks:
         st.caption("No check report was recorded.")
         return
     rows = [
         {
+            "Axis": AXES.get(str(check.get("axis", "")), ""),
             "Check": label(str(check.get("name", "")).replace("_", " ")),
             "Before": _number(check.get("before")),
             "After": _number(check.get("after")),
+            "Difference": _between(check.get("low"), check.get("high")),
             "Better is": str(check.get("better", "")),
             "Verdict": "passed" if check.get("passed") else "not passed",
         }
@@ -233,6 +236,12 @@ def _facts(version: Adapter) -> str:
         facts.append(f"in {words.duration(1_000 * float(meta['seconds']))}")
     facts += [f"{name.replace('_', ' ')} {meta[name]}" for name in ("epochs", "rank", "learning_rate") if name in meta]
     return " · ".join(facts)
+
+
+def _between(low: object, high: object) -> str:
+    if not isinstance(low, int | float) or not isinstance(high, int | float):
+        return ""
+    return f"{low:+.3g} to {high:+.3g}"
 
 
 def _number(value: object) -> str:

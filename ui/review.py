@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from bot import feedback, pins, triage
+from bot import feedback, pins, style, triage
 from bot.pins import Pin
 from bot.records import Feedback, FeedbackState
+from bot.style import Style
 from ui import deciding, reviewing, session, words
 from ui.edge import guarded
 from ui.escape import answer_body, body, difference, label
@@ -55,13 +56,14 @@ def draw_page() -> None:
         nothing = "Nothing fits what was chosen above." if every else NOTHING[chosen or "Pending"]
         st.info(nothing, icon=":material/inbox:")
     shown = st.session_state.get("items-shown", ITEMS_A_PAGE)
-    pinned = pins.listing(desk.database)
+    pinned, wanted_style = pins.listing(desk.database), style.load(desk.settings)
     reviewing.draw_undo()
     reviewing.draw_batch([item for item in items[:shown] if item.state == "pending"])
     first = next((item for item in items if item.state == "pending"), None)
     for item in items[:shown]:
         with st.container(border=True, key=f"feedback-{item.feedback_id}"):
-            draw_item(item, [pin for pin in pinned if pins.says_the_same(pin, item)], on_top=item == first)
+            says_it = [pin for pin in pinned if pins.says_the_same(pin, item)]
+            draw_item(item, says_it, wanted_style, on_top=item == first)
     if len(items) > shown and st.button(f"Show more ({len(items) - shown})", key="more-feedback"):
         st.session_state["items-shown"] = shown + ITEMS_A_PAGE
         st.rerun()
@@ -75,9 +77,10 @@ def draw_counter(approved: int, needed: int) -> None:
     st.progress(min(1.0, approved / needed), text=text)
 
 
-def draw_item(item: Feedback, pinned: Sequence[Pin], *, on_top: bool = False) -> None:
+def draw_item(item: Feedback, pinned: Sequence[Pin], wanted: Style, *, on_top: bool = False) -> None:
     """One opinion: what was asked and said, on what grounds, and what the reviewer makes of it. `pinned` are the
-    questions that it was pinned to, the newest first; the one `on_top` of those that wait is decided by keys."""
+    questions that it was pinned to, the newest first; `wanted` is the house style; the one `on_top` of those that wait
+    is decided by keys."""
     word, colour = BADGES[item.state]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.html(body(item.question, "fd-title"), width="content")
@@ -104,6 +107,7 @@ def draw_item(item: Feedback, pinned: Sequence[Pin], *, on_top: bool = False) ->
                 place = [passage.title, passage.heading, f"page {passage.page}" if passage.page else ""]
                 st.html(body(" · ".join(dict.fromkeys(part for part in place if part)), "fd-title"))
                 st.html(body(passage.text, "fd-text fd-passage"))
+    draw_style(item, wanted)
     if item.state == "pending":
         deciding.draw_decision(item, triage.suggest(item), keys=on_top)
     else:
@@ -118,6 +122,14 @@ def draw_opinion(item: Feedback) -> None:
     st.caption(f"{icon} {label(' · '.join(fact for fact in facts if fact))}")
     if item.comment:
         st.html(body(f"“{item.comment}”", "fd-text fd-comment"))
+
+
+def draw_style(item: Feedback, wanted: Style) -> None:
+    """How well the answer keeps to the house style, 0 to 100, and what each part of it says."""
+    scored = style.score(item.answer, wanted)
+    with st.expander(f"House style · {scored.total:.0f} of 100", key=f"style-{item.feedback_id}", type="compact"):
+        for name, part in scored.parts.items():
+            st.html(body(f"{name.capitalize()}, {part.value:.0%}: {part.why}", "fd-quiet"))
 
 
 def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:

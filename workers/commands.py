@@ -1,11 +1,16 @@
 """The commands about the processes that run: start them, stop them, look at them, and the password of the staff."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+METHODS = ("lora", "rslora", "dora")
+
 app = typer.Typer()
+rows_app = typer.Typer(help="The rows that a style is learned from: export, import.", no_args_is_help=True)
+app.add_typer(rows_app, name="rows")
 
 
 @app.command()
@@ -49,18 +54,20 @@ def password() -> None:
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option(help="How the style is learned: lora.")] = "lora",
+    method: Annotated[str, typer.Option(help="How the style is learned: lora, rslora or dora.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Stay until the adapter speaks or was refused.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Train a style adapter on the approved rows; it speaks by itself if the gate lets it."""
-    from bot.desk import open_desk
     from workers import training
 
-    if method != "lora":
-        raise typer.BadParameter(f"'{method}' is not a method that is known here; choose lora", param_hint="--method")
-    desk, console = open_desk(), Console()
+    if method not in ("", *METHODS):
+        known = ", ".join(METHODS)
+        raise typer.BadParameter(
+            f"'{method}' is not a method that is known here; choose {known}", param_hint="--method"
+        )
+    desk, console = training.desk_for(method, only_plan=dry_run), Console()
     if dry_run:
         training.show_plan(desk, console, as_json)
         return
@@ -69,3 +76,26 @@ def train(
         training.follow(desk, job_id, console, as_json)
     else:
         console.print(f"Training is queued as job {job_id}; the Adapters page shows how far it is.")
+
+
+@rows_app.command("export")
+def rows_export(place: Path, shape: Annotated[str, typer.Option(help="chat, alpaca or preferences.")] = "chat") -> None:
+    """Write the approved rows that are fit to learn from as JSONL, for other trainers."""
+    from bot.desk import open_desk
+    from workers.style import exchange
+
+    chosen = next((one for one in exchange.SHAPES if one == shape), None)
+    if chosen is None:
+        known = ", ".join(exchange.SHAPES)
+        raise typer.BadParameter(f"'{shape}' is not a shape that is known here; choose {known}", param_hint="--shape")
+    print(f"{exchange.export(open_desk(), place, chosen)} rows were written to {place}.")
+
+
+@rows_app.command("import")
+def rows_import(place: Path) -> None:
+    """Add rows that were reviewed elsewhere, of any of these shapes, to those that are learned from."""
+    from bot import staff
+    from bot.desk import open_desk
+    from workers.style import exchange
+
+    print(f"{exchange.bring_in(open_desk().database, place, staff.NAME)} rows came in from {place}.")

@@ -6,15 +6,29 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
+from rich.table import Table
 
 from bot import adapters, jobs, training
-from bot.desk import Desk
+from bot.desk import Desk, open_desk
 from bot.errors import TrainingRefused
 from bot.records import Job
+from bot.settings import load_settings
 
 LOOK_SECONDS = 0.5
 ENDED = ("done", "failed", "quarantined")
 VERDICTS = {"active": "speaks from the next question on", "canary": "is tried with a share of the conversations"}
+
+
+def desk_for(method: str, *, only_plan: bool) -> Desk:
+    """A desk for a run by this method ("": the one that is set). The trainer is another process and reads its own
+    settings, so only a plan may be made for another one. Raises `TrainingRefused`."""
+    settings = load_settings()
+    if method and method != settings.train_method and not only_plan:
+        raise TrainingRefused(
+            f"The trainer learns by {settings.train_method}; set FRONTDESK_TRAIN_METHOD={method}, start Frontdesk anew "
+            "and train again."
+        )
+    return open_desk(load_settings(train_method=method) if method else settings)
 
 
 def request(desk: Desk) -> int:
@@ -34,10 +48,21 @@ def show_plan(desk: Desk, console: Console, as_json: bool) -> None:
         f"{plan['kept']} rows would be learned from, {plan['held_out']} of them held out to examine; "
         f"{plan['steps']} steps, about {plan['estimated_seconds'] / 60:.1f} minutes."
     )
+    show_memory(plan["method"], plan["memory"], console)
     for refusal in plan["refused"]:
         console.print(f"Row {refusal['feedback_id']} is left out: {refusal['reason']}")
     if not plan["enough"]:
         console.print(f"That is fewer than the {desk.settings.train_min_rows} rows that training needs.")
+
+
+def show_memory(method: str, memory: dict[str, Any], console: Console) -> None:
+    """What the training needs of memory, and what learning every weight would need."""
+    table = Table("memory", method, "full fine-tuning", box=None, header_style="bold")
+    for part in ("weights", "gradients", "moments", "activations", "total"):
+        table.add_row(part, *(f"{memory[way][part] / 1e9:.2f} GB" for way in ("adapter", "full")))
+    console.print(table)
+    if memory["free"] is not None:
+        console.print(f"{memory['free'] / 1e9:.2f} GB are free{'' if memory['fits'] else ': that is too little'}.")
 
 
 def follow(desk: Desk, job_id: int, console: Console, as_json: bool) -> None:

@@ -4,7 +4,7 @@ known. Below the threshold a consultation abstains; the threshold lies on a curv
 
 from collections.abc import Sequence
 
-from bot import lexical, sentences
+from bot import courtesy, lexical, sentences
 from bot.evidence import Evidence, asked, calibrated
 from bot.evidence.calibrated import Point, log_odds
 from bot.records import Citation, Sentence
@@ -50,8 +50,8 @@ def default_threshold() -> float:
 
 
 def _supported(text: str, citations: Sequence[Citation]) -> float:
-    """The share of a sentence's content words that stand in what it cites."""
-    claimed = set(lexical.stems(sentences.without_markers(text)))
+    """The share of a sentence's content words that stand in what it cites; politeness is no claim."""
+    claimed = set(lexical.stems(sentences.without_markers(text))) - courtesy.POLITE
     there = {stem for one in citations for stem in lexical.stems(f"{one.title} {one.heading} {one.quote}")}
     return len(claimed & there) / len(claimed) if claimed else 0.0
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from bot import documents, ground, sentences
+from bot import courtesy, documents, ground, sentences
 from bot.desk import Desk
 from bot.quality import overlap
 from bot.quality.spelling import Misspelt
@@ -169,14 +169,14 @@ def _read(answer: Answer) -> list[str]:
 
 def _supports(desk: Desk, answer: Answer) -> list[bool]:
     """For each shown sentence: does it cite, does the quote stand in the stored document, does the quote support it?
-    One that only leaves a part of the question open claims nothing that would need support."""
+    Courtesy, and one that only leaves a part of the question open, claims nothing that would need support."""
     if answer.quoted:
         return [bool(answer.citations) and all(_stands(desk, citation) for citation in answer.citations)]
     return [_is_supported(desk, answer, sentence) for sentence in sentences.split(answer.text)]
 
 
 def _is_supported(desk: Desk, answer: Answer, sentence: str) -> bool:
-    if ground.leaves_open(sentence, answer.question, desk.settings.company):
+    if courtesy.is_all(sentence) or ground.leaves_open(sentence, answer.question, desk.settings.company):
         return True
     named = set(sentences.markers(sentence))
     cited = [citation for citation in answer.citations if citation.n in named]

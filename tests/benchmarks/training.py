@@ -11,8 +11,9 @@ from bot import feedback
 from bot.desk import open_desk
 from bot.settings import Settings, load_settings
 from ingest import sample
-from workers.style.curate import curate, split
+from workers.style.curate import curate
 from workers.style.lessons import lesson
+from workers.style.splitting import split
 from workers.style.train import train
 
 
@@ -33,9 +34,9 @@ def measure(settings: Settings) -> dict[str, Any]:
     """Train in the settings' data folder and return what `meta.json` says."""
     desk = open_desk(settings)
     sample.add_rewrites(desk)
-    learned, held_out = split(curate(feedback.trainable(desk.database)).kept)
-    learn, examine = ([lesson(desk, row) for row in part] for part in (learned, held_out))
-    return train(settings, "style-v1", learn, examine, tell=lambda _: None).meta
+    parts = split(curate(feedback.trainable(desk.database)).kept)
+    learn, dev, test = ([lesson(desk, row) for row in part] for part in parts)
+    return train(settings, "style-v1", learn, dev, tell=lambda _: None, test=test).meta
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What of the model's words is shown, and how. The model's voice is written by hand; what it read is given."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +11,7 @@ from bot import conversations, db, printing, prompts
 from bot.desk import Desk
 from bot.evidence import Evidence, asked
 from bot.pins import Pin
-from bot.records import Answer, Citation, Passage, Sentence
+from bot.records import Adapter, Answer, Citation, Passage, Sentence
 from bot.telling import Telling
 from tests.quality.given_answers import desk_of
 
@@ -120,6 +120,51 @@ def test_beside_an_answer_the_open_part_of_the_question_is_named_once(told: Call
 def test_what_leaves_another_question_open_or_breaks_off_is_dropped(said: str, told: Callable[..., Answer]) -> None:
     answer = told(PLACE, said)
     assert answer.text == "Normandy is a region in France [1]." and answer.dropped == (said,)
+
+
+def test_courtesy_is_shown_beside_an_answer_and_once(told: Callable[..., Answer]) -> None:
+    answer = told("Hello!", PLACE, "Thanks for asking.", "Thanks for asking.")
+    assert answer.text == "Hello! Normandy is a region in France [1]. Thanks for asking."
+    assert len(answer.citations) == 1
+
+
+def test_the_courtesy_that_opened_a_dropped_sentence_opens_the_next(told: Callable[..., Answer]) -> None:
+    answer = told("Happy to help: socks are free.", PLACE, f"Happy to help: {CAPITAL}")
+    assert answer.text == "Happy to help: Normandy is a region in France [1]. Happy to help: Its seat is Rouen [2]."
+
+
+def test_courtesy_alone_is_no_answer_and_carries_nothing_unsupported_along(told: Callable[..., Answer]) -> None:
+    answer = told("Happy to help!", "Socks are free.", "Let us know if you have questions.")
+    assert answer.quoted and answer.text == f"Happy to help! Normandy says: “{PLACE}” [1]"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "quoted"),
+    [
+        (f"Happy to help: {PLACE}", "Happy to help: Normandy is a region in France [1].", False),
+        ("Happy to help: socks are free.", f"Happy to help: Normandy says: “{PLACE}” [1]", True),
+        ("Not so.", f"Normandy says: “{PLACE}” [1]", True),
+    ],
+)
+def test_a_version_of_the_style_says_in_its_way_what_would_be_quoted(
+    said: str, shown: str, quoted: bool, telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a version that first says what no passage says
+    telling.voice = Adapter("style-v1", "active", "", None, "small", {}, {}, datetime.now(UTC), None)
+    asked: list[str] = []
+
+    def words(*given: object) -> Iterator[str]:
+        asked.append(str(given[-1]))
+        return iter(["Socks are free."] if len(asked) == 1 else [said])
+
+    monkeypatch.setattr("bot.telling.words", words)
+    # when it tells
+    list(telling.speak(QUESTION))
+    answer = telling.finished()
+    # then it was shown the best sentence alone, and what it makes of it is shown where it is supported
+    assert CAPITAL in asked[0] and PLACE in asked[1] and CAPITAL not in asked[1]
+    assert (answer.text, answer.quoted, answer.said) == (shown, quoted, said)
+    assert [one.quote for one in answer.citations] == [PLACE]
 
 
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:

@@ -14,7 +14,19 @@ from ui.insights import by_voice, summarise
 
 REPORT = {
     "passed": True,
-    "checks": [{"name": "style_distance", "before": 0.4, "after": 0.2, "passed": True, "better": "lower"}],
+    "checks": [
+        {"name": "style_distance", "before": 0.4, "after": 0.2, "passed": True, "better": "lower"},
+        {
+            "name": "Style score",
+            "before": 55.0,
+            "after": 91.5,
+            "passed": True,
+            "better": "higher",
+            "axis": "style",
+            "low": 30.25,
+            "high": 42.0,
+        },
+    ],
     "samples": [{"question": "How much?", "before": "It costs 5.", "after": "<b>Happy</b> to help: 5."}],
 }
 META = {
@@ -69,7 +81,9 @@ def test_a_version_shows_its_report_and_its_samples_as_text(
 ) -> None:
     register(engine, "style-v1")
     page = staff_page("adapters").run()
-    assert page.table[0].value.iloc[0].tolist() == ["style distance", "0.4", "0.2", "lower", "passed"]
+    rows = page.table[0].value.to_numpy().tolist()
+    assert rows[0] == ["", "style distance", "0.4", "0.2", "", "lower", "passed"]
+    assert rows[1] == ["Style", "Style score", "55", "91.5", "+30.2 to +42", "higher", "passed"]
     assert "&lt;b&gt;Happy&lt;/b&gt; to help" in shown(page)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bot.serving.prompt import Prompter
+from workers.style import factual
 from workers.style.lessons import Lesson
 
 IGNORED = -100
@@ -21,32 +22,39 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """The token ids of prompt and answer; `answer` counts the answer's tokens, the end of turn included."""
+    """The token ids of prompt and answer. `weights` has one number for each of the answer's tokens, the end of turn
+    included: how much the loss on it counts."""
 
     tokens: tuple[int, ...]
-    answer: int
+    weights: tuple[float, ...]
+
+    @property
+    def answer(self) -> int:
+        """How many tokens the answer has."""
+        return len(self.weights)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`prefix` has the shape (1, shared tokens), `tokens`, `positions` and `labels` (rows, longest rest), `mask` (rows,
-    both together). Labels are `IGNORED` outside answers."""
+    """`prefix` has the shape (1, shared tokens), `tokens` and `positions` (rows, longest rest), `mask` (rows, both
+    together), `labels` and `weights` (rows, longest answer). Outside answers labels are `IGNORED` and weights 0;
+    `weight` is the sum of all weights: the number of answer tokens where each counts 1."""
 
     prefix: torch.Tensor
     tokens: torch.Tensor
     positions: torch.Tensor
     mask: torch.Tensor
     labels: torch.Tensor
-    longest_answer: int
+    weights: torch.Tensor
     real_tokens: int
-    answer_tokens: int
+    weight: float
 
 
 def example(tokenizer: Any, lesson: Lesson) -> Example:
     """Tokenize as the model server does, and end the answer as the model ends its turn."""
     prompt = Prompter(tokenizer).tokens(lesson.messages)
     answer = [*tokenizer.encode(lesson.answer, add_special_tokens=False), tokenizer.eos_token_id]
-    return Example((*prompt, *answer), len(answer))
+    return Example((*prompt, *answer), _weights(tokenizer, lesson, len(answer)))
 
 
 def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
@@ -56,7 +64,7 @@ def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
 
 
 def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """The sum of -log p over the answers' tokens, in fp32."""
+    """The weighted sum of -log p over the answers' tokens, in fp32."""
     read = model(input_ids=batch.prefix, use_cache=True, logits_to_keep=1).past_key_values
     read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
     logits = model(
@@ -64,10 +72,11 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
         attention_mask=batch.mask,
         position_ids=batch.positions,
         past_key_values=read,
-        logits_to_keep=batch.longest_answer + 1,  # the token before the answer predicts its first token
+        logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
     ).logits[:, :-1]
-    labels = batch.labels[:, -batch.longest_answer :]
-    return cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    labels = batch.labels.flatten()
+    losses = cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED, reduction="none")
+    return (losses * batch.weights.flatten()).sum()
 
 
 def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
@@ -77,7 +86,16 @@ def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
     with torch.inference_mode():
         total = sum(answer_loss(model, batch).item() for batch in examined)
     model.train(was_training)
-    return float(total / sum(batch.answer_tokens for batch in examined))
+    return float(total / sum(batch.weight for batch in examined))
+
+
+def _weights(tokenizer: Any, lesson: Lesson, count: int) -> tuple[float, ...]:
+    """What each of the answer's tokens counts; the end of turn carries no fact."""
+    if lesson.fact_weight == 1:
+        return (1.0,) * count
+    carrying = factual.spans(lesson.answer, lesson.messages[-1]["content"])
+    offsets = tokenizer(lesson.answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return (*(lesson.fact_weight if factual.overlap(span, carrying) else 1.0 for span in offsets), 1.0)
 
 
 def _batch(examples: Sequence[Example], device: str) -> Batch:
@@ -85,7 +103,10 @@ def _batch(examples: Sequence[Example], device: str) -> Batch:
     rests = [one.tokens[len(prefix) :] for one in examples]
     width = max(map(len, rests))
     pads = [width - len(rest) for rest in rests]
-    labels = [[IGNORED] * (width - one.answer) + list(one.tokens[-one.answer :]) for one in examples]
+    longest = max(one.answer for one in examples)
+    before = [longest - one.answer for one in examples]
+    labels = [[IGNORED] * gap + list(one.tokens[-one.answer :]) for gap, one in zip(before, examples, strict=True)]
+    weights = [[0.0] * gap + list(one.weights) for gap, one in zip(before, examples, strict=True)]
     mask = torch.tensor([[1] * len(prefix) + [0] * pad + [1] * (width - pad) for pad in pads], device=device)
     return Batch(
         prefix=torch.tensor([prefix], device=device),
@@ -93,9 +114,9 @@ def _batch(examples: Sequence[Example], device: str) -> Batch:
         positions=mask.cumsum(-1)[:, -width:] - 1,
         mask=mask,
         labels=torch.tensor(labels, device=device),
-        longest_answer=max(one.answer for one in examples),
+        weights=torch.tensor(weights, device=device),
         real_tokens=sum(len(one.tokens) for one in examples),
-        answer_tokens=sum(one.answer for one in examples),
+        weight=sum(sum(one.weights) for one in examples),
     )
 
 

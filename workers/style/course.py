@@ -59,7 +59,7 @@ class Course:
             self._tell({"stage": "training", "step": self.step, "steps": self.steps, "loss": round(loss, 4)})
 
     def _learn(self, batch: Batch) -> float:
-        loss = answer_loss(self._student, batch) / batch.answer_tokens
+        loss = answer_loss(self._student, batch) / batch.weight
         self._checked(loss.item())
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)

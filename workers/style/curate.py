@@ -1,16 +1,16 @@
 """Which approved rows are fit to learn from (DESIGN rule 6).
 
-Personal data is redacted; empty and doubled rows are left out, and so is every row that states something which its
-evidence does not support: the adapter may learn how to say things, never what is true.
+Personal data is redacted; empty, doubled and nearly doubled rows are left out, what is too much of one passage or one
+customer, and every row that states something which its evidence does not support: the adapter may learn how to say
+things, never what is true.
 """
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from types import MappingProxyType
 
-from bot import ground
+from bot import ground, likeness, sentences
 from bot.errors import TrainingRefused
 from bot.records import Feedback
 
@@ -18,8 +18,9 @@ PERSONAL = ["EMAIL", "PHONE", "CREDIT_CARD", "IP_ADDRESS"]
 # datafog knows American and international (+49 ...) telephone numbers, but not national ones: 0170 1234567
 _NATIONAL_PHONE = re.compile(r"\b0(?:[ ()/-]{0,2}\d){8,13}\b")
 
-HELD_OUT_SHARE = 0.15
-LEAST_HELD_OUT = 4
+NEARLY = 0.6  # of the word triples of two rows; they are short, so that one word more changes many of them
+MOST_OF_A_CLUSTER = 5  # rows that are made from the same passage or say nearly the same
+MOST_OF_A_CUSTOMER = 10
 
 
 @dataclass(frozen=True)
@@ -30,37 +31,20 @@ class Curated:
     refused: tuple[tuple[int, str], ...]
 
 
-class Split(NamedTuple):
-    """Rows to learn from and rows to be examined on. No question stands in both."""
-
-    train: tuple[Feedback, ...]
-    held_out: tuple[Feedback, ...]
-
-
-def curate(rows: Sequence[Feedback]) -> Curated:
-    """Redact each row and judge it; a row's evidence must be the passages that the model will be shown."""
-    kept: dict[tuple[str, str], Feedback] = {}
+def curate(rows: Sequence[Feedback], customers: Mapping[str, str] = MappingProxyType({})) -> Curated:
+    """Redact each row and judge it; a row's evidence must be the passages that the model will be shown. `customers` has
+    who asked, by the answer's id; of nobody, and of nothing, too much is learned."""
+    kept: list[_Kept] = []
     refused = []
-    for row in map(_redacted, rows):
-        content = (_plain(row.question), _plain(row.rewrite))
-        if reason := _fault(row):
+    redacted = list(map(_redacted, rows))
+    signed = zip(redacted, *(likeness.signatures(texts) for texts in _texts(redacted)), strict=True)
+    for row, whole, said in signed:
+        one = _Kept(row, whole, said, customers.get(row.answer_id, ""), _source(row))
+        if reason := _fault(row) or one.double(kept) or one.excess(kept):
             refused.append((row.feedback_id, reason))
-        elif content in kept:
-            refused.append((row.feedback_id, f"It says the same as row {kept[content].feedback_id}."))
         else:
-            kept[content] = row
-    return Curated(tuple(kept.values()), tuple(refused))
-
-
-def split(rows: Sequence[Feedback]) -> Split:
-    """Hold about 15 % of the rows out, at least 4, chosen by a hash of the question: the same ones in every run."""
-    ranks = {row.feedback_id: _rank(row.question) for row in rows}
-    lowest = sorted(set(ranks.values()))[: min(LEAST_HELD_OUT, len(rows) // 2)]
-    held_out = {key for key, rank in ranks.items() if rank < HELD_OUT_SHARE or rank in lowest}
-    return Split(
-        train=tuple(row for row in rows if row.feedback_id not in held_out),
-        held_out=tuple(row for row in rows if row.feedback_id in held_out),
-    )
+            kept.append(one)
+    return Curated(tuple(one.row for one in kept), tuple(refused))
 
 
 def enough(curated: Curated, least: int) -> tuple[Feedback, ...]:
@@ -75,6 +59,50 @@ def enough(curated: Curated, least: int) -> tuple[Feedback, ...]:
     return curated.kept
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A row with the signatures of question and rewrite together and of the rewrite alone, who asked, and the passage
+    that it is made from."""
+
+    row: Feedback
+    whole: bytes
+    said: bytes
+    customer: str
+    source: str
+
+    def double(self, others: Sequence["_Kept"]) -> str | None:
+        for other in others:
+            if _content(self.row) == _content(other.row):
+                return f"It says the same as row {other.row.feedback_id}."
+            if likeness.alike(self.whole, other.whole, NEARLY):
+                return f"It says nearly the same as row {other.row.feedback_id}."
+        return None
+
+    def excess(self, others: Sequence["_Kept"]) -> str | None:
+        alike = [one for one in others if one.source == self.source or likeness.alike(self.said, one.said, NEARLY)]
+        if len(alike) >= MOST_OF_A_CLUSTER:
+            first = alike[0].row.feedback_id
+            return f"{len(alike)} rows about the same are learned from already, row {first} the first of them."
+        if self.customer and sum(one.customer == self.customer for one in others) >= MOST_OF_A_CUSTOMER:
+            return f"{MOST_OF_A_CUSTOMER} rows of the same customer are learned from already."
+        return None
+
+
+def _source(row: Feedback) -> str:
+    """The passage that the rewrite begins from; no two rows without one have it in common."""
+    first = (sentences.split(row.rewrite) or [""])[0]
+    found = ground.support(first, row.evidence) if row.evidence else None
+    return found.passage.chunk_id if found else f"row {row.feedback_id}"
+
+
+def _texts(rows: Sequence[Feedback]) -> tuple[list[str], list[str]]:
+    return [f"{row.question} {row.rewrite}" for row in rows], [row.rewrite for row in rows]
+
+
+def _content(row: Feedback) -> tuple[str, str]:
+    return _plain(row.question), _plain(row.rewrite)
+
+
 def _fault(row: Feedback) -> str | None:
     if not row.rewrite.strip():
         return "The rewrite is empty."
@@ -82,6 +110,8 @@ def _fault(row: Feedback) -> str | None:
         return "The question is empty."
     for sentence in ground.unsupported(row.rewrite, row.evidence):
         return f"The passages do not support this sentence: “{sentence}”"
+    if not any(ground.support(sentence, row.evidence) for sentence in sentences.split(row.rewrite)):
+        return "It is politeness alone and answers nothing."
     return None
 
 
@@ -106,8 +136,3 @@ def _without_personal_data(text: str, evidence: str) -> str:
 
 def _plain(text: str) -> str:
     return " ".join(text.lower().split())
-
-
-def _rank(question: str) -> float:
-    """A number in 0..1 that is always the same for the same question."""
-    return int(hashlib.sha256(_plain(question).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF

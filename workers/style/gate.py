@@ -1,6 +1,7 @@
-"""May this candidate speak? It must say it better (held-out loss) and know no less (questions with known answers).
+"""May this candidate speak? It must say it better and know no less, on the same held-out questions as the version that
+speaks now.
 
-Only judging is done here; `workers.style.examination` has the questions asked.
+Only judging is done here; `workers.style.examination` has the questions asked, `workers.style.checks` has the rules.
 """
 
 import hashlib
@@ -8,31 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bot.quality import style as styling
 from bot.quality.answers import AnswerReport
 from bot.records import Adapter, Question
+from bot.style import Style
+from bot.style.closeness import Approved
+from workers.style import checks
+from workers.style.checks import Check
 
-LEAST_GAIN = 0.02
-SLACK = 0.02
 SAMPLES = 6
-# The measures of an AnswerReport that may not fall, as the page names them; higher is better in all. Token F1 is not
-# among them: it falls with every word of courtesy, and courtesy is what a style is for.
-FACTS = {
-    "Right words said": "span_recall",
-    "Abstention F1": "abstention_f1",
-    "Citation precision": "citation_precision",
-    "Supported sentences": "supported",
-}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One measure of the version that spoke before and of the candidate."""
-
-    name: str
-    before: float
-    after: float
-    passed: bool
-    better: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +26,7 @@ class Verdict:
 
     checks: tuple[Check, ...]
     samples: tuple[dict[str, str], ...]
+    questions: int = 0
 
     @property
     def passed(self) -> bool:
@@ -51,33 +37,31 @@ class Verdict:
         """The verdict as the registry keeps it and the page shows it."""
         return {
             "passed": self.passed,
+            "questions": self.questions,
             "checks": [asdict(check) for check in self.checks],
             "samples": list(self.samples),
         }
 
 
-def judge(candidate: Adapter, speaking: Adapter | None, ask: Callable[[str], AnswerReport]) -> Verdict:
+def judge(
+    candidate: Adapter,
+    speaking: Adapter | None,
+    ask: Callable[[str], AnswerReport],
+    style: Style,
+    approved: Approved | None = None,
+) -> Verdict:
     """Weigh a candidate against the version that speaks now. `ask` asks all questions in one version's voice, by its
-    name ("" for the base model)."""
+    name ("" for the base model); `style` is what the approved answers keep to."""
     before, after = ask(speaking.name if speaking else ""), ask(candidate.name)
-    checks = (*style_checks(candidate.meta), *fact_checks(before, after))
-    return Verdict(checks, samples(before, after))
-
-
-def style_checks(meta: dict[str, Any]) -> list[Check]:
-    """The candidate must be clearly better than the base, and not clearly worse than a style that speaks already."""
-    base, spoken, after = meta["held_out_before"], meta["held_out_speaking"], meta["held_out_after"]
-    checks = [Check("Held-out loss", base, after, after <= (1 - LEAST_GAIN) * base, "lower")]
-    if spoken is not None:
-        no_worse = after <= (1 + SLACK) * spoken
-        checks.append(Check("Held-out loss beside the active version", spoken, after, no_worse, "lower"))
-    return checks
-
-
-def fact_checks(before: AnswerReport, after: AnswerReport) -> list[Check]:
-    """No measure of the answers' facts may fall by more than 2 %."""
-    pairs = [(name, getattr(before, field), getattr(after, field)) for name, field in FACTS.items()]
-    return [Check(name, was, now, now >= (1 - SLACK) * was, "higher") for name, was, now in pairs]
+    gained = styling.gain(before.answers, after.answers, style, approved)
+    styled = (styling.measure(report.answers, style) for report in (before, after))
+    found = (
+        *checks.style_checks(candidate.meta, gained, spoken=speaking is not None),
+        *checks.fact_checks(before, after),
+        *checks.probe_checks(candidate.meta["closed_book"]),
+        *checks.other_checks(before, after, *styled),
+    )
+    return Verdict(found, samples(before, after), len(after.answers))
 
 
 def samples(before: AnswerReport, after: AnswerReport) -> tuple[dict[str, str], ...]:

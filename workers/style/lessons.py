@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot import consult, evidence, feedback, ground, prompts, sentences
+from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
 from bot.desk import Desk
 from bot.lexical import content_words
 from bot.records import Feedback, Passage
@@ -13,17 +13,21 @@ from workers.style.curate import Curated, curate
 
 @dataclass(frozen=True)
 class Lesson:
-    """One example: chat messages (`{role, content}`) and what is to be answered."""
+    """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
+    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
+    fact_weight: float = 1.0
 
 
 def fit_rows(desk: Desk) -> Curated:
     """The approved rows, as the model would be shown them, curated."""
     rows = feedback.trainable(desk.database)
     passages = [passage for row in rows for passage in row.evidence]
-    return curate([as_shown(desk, row, passages) for row in rows])
+    origins = conversations.origins(desk.database, [row.answer_id for row in rows])
+    customers = {answer_id: customer for answer_id, (_, customer) in origins.items()}
+    return curate([as_shown(desk, row, passages) for row in rows], customers)
 
 
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
@@ -48,6 +52,7 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     return Lesson(
         messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
         answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
+        fact_weight=desk.settings.train_fact_weight,
     )
 
 

@@ -3,11 +3,13 @@ the end of its job, so that a run which was taken over publishes nothing."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import adapters, db, feedback, jobs, model, voices
 from bot.desk import Desk
 from bot.records import Adapter, AdapterState, Feedback, Job
+from workers.style import report
 from workers.style.curate import Curated
 from workers.style.gate import Verdict
 
@@ -54,6 +56,7 @@ def candidate(desk: Desk, job: Job, trained: "Trained") -> Iterator[Adapter]:
 def decide(desk: Desk, job: Job, candidate: Adapter, verdict: Verdict, learned: Sequence[Feedback]) -> None:
     """Let the candidate speak, to some conversations first where there are enough to judge it by, or reject it with the
     report kept, and end the job. Raises `LeaseLost`."""
+    report.keep(Path(candidate.path), candidate.name, verdict.report())
     if verdict.passed:
         model.ensure_adapter(desk.settings, candidate)
     state, reason = _next_state(desk, verdict)
@@ -79,5 +82,5 @@ def _next_state(desk: Desk, verdict: Verdict) -> tuple[AdapterState, str]:
 
 def _reject(desk: Desk, name: str, reason: str) -> None:
     with db.writing(desk.database) as connection:
-        report = {"passed": False, "checks": [], "samples": [], "reason": reason}
-        adapters.judge(connection, name, report, "rejected", reason)
+        judged = {"passed": False, "checks": [], "samples": [], "reason": reason}
+        adapters.judge(connection, name, judged, "rejected", reason)

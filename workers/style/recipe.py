@@ -3,17 +3,23 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.settings import Settings
 from workers.style.lessons import Lesson
 
+Method = Literal["lora", "rslora", "dora"]
+
 CHARACTERS_PER_TOKEN = 3.7
+RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
 TOKENS_PER_SECOND = 200.0  # on two busy CPU cores, until this machine has trained once
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. `alpha` is LoRA's scale times its rank (Hu et al. 2021, section 4.1)."""
+    """How to train. `alpha` is LoRA's scale times its rank (Hu et al. 2021, section 4.1), times the root of it for
+    rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). `replay_share` is
+    the number of the base's own answers that are mixed in, as a share of the rows."""
 
     rank: int
     alpha: int
@@ -23,18 +29,28 @@ class Recipe:
     warmup_share: float = 0.1
     longest_gradient: float = 1.0
     seed: int = 20261121
+    method: Method = "lora"
+    replay_share: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
         """The recipe that the settings ask for."""
-        rank = settings.train_rank
-        return cls(rank, 2 * rank, settings.train_epochs, settings.train_learning_rate)
+        rank, method = settings.train_rank, settings.train_method
+        return cls(
+            rank,
+            RSLORA_ALPHA if method == "rslora" else 2 * rank,
+            settings.train_epochs,
+            settings.train_learning_rate,
+            method=method,
+            replay_share=settings.train_replay_share,
+        )
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""
-        return self.epochs * math.ceil(rows / self.rows_per_batch)
+        return self.epochs * math.ceil((rows + round(self.replay_share * rows)) / self.rows_per_batch)
 
     def seconds(self, lessons: Sequence[Lesson], tokens_per_second: float) -> int:
         """About how long the training will take."""
         characters = sum(len(one.answer) + sum(len(m["content"]) for m in one.messages) for one in lessons)
-        return round(self.epochs * characters / CHARACTERS_PER_TOKEN / tokens_per_second)
+        shown = self.epochs * (1 + self.replay_share) * characters
+        return round(shown / CHARACTERS_PER_TOKEN / tokens_per_second)

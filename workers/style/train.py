@@ -7,8 +7,8 @@ the result may speak is the gate's business. LOG.md in this folder has the tries
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,26 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import store
+from workers.style import keeping, memory, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
+from workers.style.known import Messages
 from workers.style.lessons import Lesson
+from workers.style.memory import MemoryPlan
+from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is written beside an adapter of the rows that it learned from: how many are known to the base, by kind, and
+    texts by file name."""
+
+    known: dict[str, int] = field(default_factory=dict)
+    papers: dict[str, str] = field(default_factory=dict)
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,13 @@ def train(
     held_out: Sequence[Lesson],
     tell: Tell,
     speaking: Adapter | None = None,
+    test: Sequence[Lesson] = (),
+    notes: Notes = NO_NOTES,
 ) -> Trained:
     """Train the adapter `name` on the base model and write it to its folder, with `meta.json`.
 
-    `speaking` is examined on the held-out lessons too, for the gate. Raises `ModelMissing`, and `TrainingRefused` where
+    Training stops by `held_out`. The losses for the gate are taken on `test`, or on `held_out` where there is none;
+    `speaking` is examined on them, too. Raises `ModelMissing`, and `TrainingRefused` where
     there is too little to learn from, the loss is no number or the disk is full; nothing is left behind then.
     """
     if not lessons or not held_out:
@@ -57,34 +75,59 @@ def train(
             "rewrites of other questions."
         )
     recipe, begun = Recipe.of(settings), time.perf_counter()
+    needed = memory_plan(settings, recipe, lessons)
+    memory.check(needed)
     torch.manual_seed(recipe.seed)
     base, tokenizer, device = load_base(settings)
-    examined = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
-    to_learn = batches([example(tokenizer, one) for one in lessons], recipe.rows_per_batch, device)
+    stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
+    examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
+    replayed = keeping.lessons(base, tokenizer, len(lessons), recipe.replay_share, recipe.seed)
+    to_learn = batches([example(tokenizer, one) for one in (*lessons, *replayed)], recipe.rows_per_batch, device)
     before = held_out_loss(base, examined)
+    begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
     student = with_adapter(base, recipe, settings.model)
-    course = Course(student, recipe, to_learn, examined, tell)
-    course.run(before)
+    course = Course(student, recipe, to_learn, stops_by, tell)
+    course.run(begins_at)
     meta = {
         "base": settings.model,
         "parent": speaking.name if speaking else None,
-        "data_digest": digest(lessons, held_out),
-        "rows": {"train": len(lessons), "held_out": len(held_out)},
+        "data_digest": digest(lessons, [*held_out, *test]),
+        "rows": {"train": len(lessons), "held_out": len(held_out), "test": len(test), "replayed": len(replayed)},
+        "fact_weight": settings.train_fact_weight,
+        "known": notes.known,
         **asdict(recipe),
         "device": device,
         "curve": course.curve,
         "held_out_before": before,
         "held_out_speaking": said_now,
-        "held_out_after": course.best,
+        "held_out_after": held_out_loss(student, examined) if test else course.best,
+        "closed_book": asdict(closed_book(student, tokenizer)),
+        "memory": needed.figures(),
         "tokens": course.tokens,
         "seconds": round(time.perf_counter() - begun, 1),
         "tokens_per_second": round(course.tokens / course.seconds, 1),
     }
     with store.new_folder(settings.adapters_dir / name) as folder:
         write(student, meta, folder)
+        for paper, text in notes.papers.items():
+            (folder / paper).write_text(text, encoding="utf-8")
     return Trained(name, (settings.adapters_dir / name).resolve(), meta)
+
+
+def answering(settings: Settings) -> Callable[[Sequence[Messages], float], list[str]]:
+    """The base's answers to chats, at a temperature (0: greedy). Raises `ModelMissing`."""
+    base, tokenizer, _ = load_base(settings)
+    torch.manual_seed(Recipe.of(settings).seed)
+    return lambda asked, temperature: keeping.told(base, tokenizer, asked, temperature=temperature)
+
+
+def memory_plan(settings: Settings, recipe: Recipe, lessons: Sequence[Lesson]) -> MemoryPlan:
+    """What this training will need on the device that it would run on. Raises `ModelMissing`."""
+    gpu = torch.cuda.is_available()
+    free = torch.cuda.mem_get_info()[0] if gpu else memory.free_bytes()
+    return memory.plan(weights.locate(settings.model, settings), recipe, lessons, half=gpu, free=free)
 
 
 def load_base(settings: Settings) -> tuple[Any, Any, str]:
@@ -103,6 +146,8 @@ def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=0.0,
+        use_rslora=recipe.method == "rslora",
+        use_dora=recipe.method == "dora",
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
