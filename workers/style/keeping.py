@@ -12,7 +12,7 @@ from bot.serving.prompt import Prompter
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
-TOGETHER = 8
+TOGETHER = 24
 
 # Other questions than those of `workers.style.probes`.
 GENERAL = (

@@ -13,6 +13,7 @@ from torch.nn.functional import kl_div
 
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
+from workers.style.keeping import told
 
 MOST_TOKENS = 32
 
@@ -21,15 +22,51 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     ("What is the capital of France?", "Paris"),
     ("What is the capital of Italy?", "Rome"),
     ("What is the capital of Japan?", "Tokyo"),
+    ("What is the capital of Germany?", "Berlin"),
+    ("What is the capital of Russia?", "Moscow"),
+    ("What is the capital of China?", "Beijing"),
+    ("What is the capital of Greece?", "Athens"),
+    ("What is the capital of Egypt?", "Cairo"),
+    ("What is the capital of England?", "London"),
+    ("What is the capital of Portugal?", "Lisbon"),
+    ("What is the capital of Canada?", "Ottawa"),
+    ("What is the capital of the United States?", "Washington"),
     ("Which planet is known as the Red Planet?", "Mars"),
-    ("What is the largest ocean on Earth?", "Pacific"),
-    ("Who wrote the play Romeo and Juliet?", "Shakespeare"),
-    ("What gas do plants take in from the air?", "carbon dioxide"),
-    ("On which continent is Egypt?", "Africa"),
     ("What is the largest planet in the solar system?", "Jupiter"),
-    ("What is water made of?", "hydrogen"),
-    ("Which organ pumps blood through the body?", "heart"),
+    ("Which planet is closest to the sun?", "Mercury"),
+    ("Which planet has bright rings around it?", "Saturn"),
+    ("What is the name of the galaxy that we live in?", "Milky Way"),
+    ("What moves around the Earth once a month?", "moon"),
+    ("What is the largest ocean on Earth?", "Pacific"),
+    ("What is the highest mountain in the world?", "Everest"),
+    ("What is the largest desert in Africa?", "Sahara"),
+    ("Which river flows through Egypt?", "Nile"),
+    ("Which river flows through London?", "Thames"),
+    ("On which continent is Egypt?", "Africa"),
+    ("On which continent is India?", "Asia"),
+    ("On which continent is Brazil?", "South America"),
     ("Which country has the city of Berlin?", "Germany"),
+    ("Which country has the city of Sydney?", "Australia"),
+    ("In which country is the Great Wall?", "China"),
+    ("In which city is the Eiffel Tower?", "Paris"),
+    ("Who wrote the play Romeo and Juliet?", "Shakespeare"),
+    ("Who developed the theory of relativity?", "Einstein"),
+    ("Who discovered gravity when an apple fell?", "Newton"),
+    ("Who was the first president of the United States?", "Washington"),
+    ("Who was the first person to walk on the moon?", "Armstrong"),
+    ("Who wrote On the Origin of Species?", "Darwin"),
+    ("What gas do plants take in from the air?", "carbon dioxide"),
+    ("What gas do people need to breathe?", "oxygen"),
+    ("What is water made of?", "hydrogen"),
+    ("What is frozen water called?", "ice"),
+    ("What is the chemical symbol for gold?", "Au"),
+    ("Which organ pumps blood through the body?", "heart"),
+    ("Which organ do people think with?", "brain"),
+    ("With which organs do people breathe?", "lungs"),
+    ("What do cows give that people drink?", "milk"),
+    ("What is a baby dog called?", "puppy"),
+    ("What colour do you get when you mix blue and yellow?", "green"),
+    ("How many months are in a year?", "12"),
 )
 
 
@@ -50,42 +87,37 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     """Ask the base (the student with its adapter switched off) and the student."""
     was_training = student.training
     student.eval()
-    prompter = Prompter(tokenizer)
-    divergence, known, lost, found = [], 0, 0, 0
-    with torch.inference_mode():
-        for question, answer in questions:
-            prompt = prompter.tokens([{"role": "user", "content": question}])
-            with student.disable_adapter():
-                told = _told(student, tokenizer, prompt)
-                likely = _next(student, prompt, told)
-            divergence.append(
-                float(kl_div(_next(student, prompt, told), likely, log_target=True, reduction="batchmean"))
-            )
-            before, after = (_holds(tokenizer, one, answer) for one in (told, _told(student, tokenizer, prompt)))
-            known, lost, found = known + before, lost + (before and not after), found + (after and not before)
+    chats = [({"role": "user", "content": question},) for question, _ in questions]
+    with student.disable_adapter():
+        before = told(student, tokenizer, chats, MOST_TOKENS)
+    after = told(student, tokenizer, chats, MOST_TOKENS)
+    right = [
+        (overlap.holds(one, [answer]), overlap.holds(other, [answer]))
+        for one, other, (_, answer) in zip(before, after, questions, strict=True)
+    ]
+    apart = [_apart(student, tokenizer, chat, said) for chat, said in zip(chats, before, strict=True) if said]
     student.train(was_training)
-    return ClosedBook(len(questions), known, lost, found, round(sum(divergence) / max(1, len(questions)), 4))
-
-
-def _told(model: Any, tokenizer: Any, prompt: list[int]) -> list[int]:
-    """The greedy answer's tokens."""
-    read = torch.tensor([prompt], device=model.device)
-    said = model.generate(
-        input_ids=read,
-        attention_mask=torch.ones_like(read),
-        max_new_tokens=MOST_TOKENS,
-        do_sample=False,
-        pad_token_id=tokenizer.eos_token_id,
+    return ClosedBook(
+        questions=len(questions),
+        known=sum(one for one, _ in right),
+        lost=sum(one and not other for one, other in right),
+        found=sum(other and not one for one, other in right),
+        kl=round(sum(apart) / max(1, len(apart)), 4),
     )
-    return [int(token) for token in said[0, len(prompt) :]]
 
 
-def _next(model: Any, prompt: list[int], told: list[int]) -> torch.Tensor:
+@torch.inference_mode()
+def _apart(student: Any, tokenizer: Any, chat: Sequence[dict[str, str]], said: str) -> float:
+    """Mean KL(base || student) of the next tokens along what the base said."""
+    prompt = Prompter(tokenizer).tokens(tuple(chat))
+    told_tokens = tokenizer.encode(said, add_special_tokens=False)
+    with student.disable_adapter():
+        likely = _next(student, prompt, told_tokens)
+    return float(kl_div(_next(student, prompt, told_tokens), likely, log_target=True, reduction="batchmean"))
+
+
+def _next(model: Any, prompt: list[int], said: list[int]) -> torch.Tensor:
     """Log-likelihoods of every next token along an answer: (tokens, vocabulary)."""
-    tokens = torch.tensor([[*prompt, *told]], device=model.device)
-    logits = model(input_ids=tokens, logits_to_keep=len(told) + 1).logits[0, :-1]
+    tokens = torch.tensor([[*prompt, *said]], device=model.device)
+    logits = model(input_ids=tokens, logits_to_keep=len(said) + 1).logits[0, :-1]
     return torch.log_softmax(logits.float(), dim=-1)
-
-
-def _holds(tokenizer: Any, told: list[int], answer: str) -> bool:
-    return overlap.holds(tokenizer.decode(told, skip_special_tokens=True), [answer])

@@ -100,8 +100,9 @@ def test_too_few_questions_cannot_show_that_nothing_was_lost() -> None:
     ("moved", "names"),
     [
         ({"kl": 3.0}, ["Closed-book divergence (KL)"]),
-        ({"lost": 4}, ["Closed-book answers that are right"]),
-        ({"lost": 4, "found": 2}, ["Closed-book answers that are right"]),
+        ({"lost": 6}, ["Closed-book answers that are right"]),
+        ({"lost": 8, "found": 1}, ["Closed-book answers that are right"]),
+        ({"lost": 4, "found": 2}, []),
         ({"lost": 2, "found": 2}, []),
         ({"lost": 1}, []),
     ],
