@@ -124,8 +124,10 @@ class Telling:
 
     def _keys(self) -> tuple[str, ...]:
         """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
-        that has them, those that it named afterwards."""
+        that has them, those that it named afterwards. In a quotation none: what it named them for was not supported."""
         keys = [sentence.key for sentence in self.shown]
+        if self.quoted:
+            return tuple(keys)
         having = [at for at, one in enumerate(self.shown) if sentences.span(self.pointed_out, one.text)[1]]
         if having and not keys[having[-1]]:
             keys[having[-1]] = self.pointed_out

@@ -140,7 +140,7 @@ def draw_serving(work: Throughput | None) -> None:
         st.caption("The model server gives no figures.")
         return
     batch = "–" if work.mean_batch is None else f"{work.mean_batch:.1f}"
-    known = "–" if work.known_share is None else f"{work.known_share:.0%}"
+    known = "–" if work.known_share is None else words.share(round(100 * work.known_share), 100)
     figures = {
         "Being answered": (f"{work.answering:,}", "Questions that the model is writing on now"),
         "Waiting": (f"{work.waiting:,}", "Questions that wait for a place in the model's batch"),
@@ -150,7 +150,8 @@ def draw_serving(work: Throughput | None) -> None:
         "Known beginnings": (known, "Share of the prompts that was not read again, since others began alike"),
     }
     with st.container(key="serving"):
-        for column, (name, (value, meaning)) in zip(st.columns(6), figures.items(), strict=True):
+        columns = [*st.columns(3), *st.columns(3)]
+        for column, (name, (value, meaning)) in zip(columns, figures.items(), strict=True):
             column.metric(name, value, help=meaning, border=True)
     if work.tokens:
         written = [f"{name} {count:,}" for name, count in sorted(work.tokens.items())]
