@@ -21,6 +21,7 @@ FILTERS: dict[str, FeedbackState | None] = {
     "Disputed": "disputed",
     "All": None,
 }
+STYLE_PARTS = {"avoid": "phrases to avoid"}  # where the word in style.yaml says too little
 BADGES = {
     "pending": ("Pending", "gray"),
     "approved": ("Approved", "green"),
@@ -125,11 +126,17 @@ def draw_opinion(item: Feedback) -> None:
 
 
 def draw_style(item: Feedback, wanted: Style) -> None:
-    """How well the answer keeps to the house style, 0 to 100, and what each part of it says."""
+    """How well the answer keeps to the house style, 0 to 100: what each part that misses it says, then what is as it
+    should be."""
     scored = style.score(item.answer, wanted)
+    parts = {STYLE_PARTS.get(name, name): part for name, part in scored.parts.items()}
+    kept = [name for name, part in parts.items() if part.value == 1]
     with st.expander(f"House style · {scored.total:.0f} of 100", key=f"style-{item.feedback_id}", type="compact"):
-        for name, part in scored.parts.items():
-            st.html(body(f"{name.capitalize()}, {part.value:.0%}: {part.why}", "fd-quiet"))
+        for name, part in parts.items():
+            if name not in kept:
+                st.html(body(f"{name.capitalize()}: {part.why}", "fd-quiet"))
+        if kept:
+            st.html(body(f"As it should be: {', '.join(kept)}", "fd-quiet"))
 
 
 def draw_decided(item: Feedback, pinned: Sequence[Pin]) -> None:

@@ -33,7 +33,8 @@ def test_an_item_shows_what_a_reviewer_needs(row: int, staff_page: Callable[[str
     assert "Too long" in page.caption[0].value and r"style\-v1" in page.caption[0].value
     assert page.expander[0].label == "Evidence · 1 passage"
     assert page.expander[1].label.startswith("House style · ")
-    assert "Greeting, 0%: It begins with none of “happy to help”, which is wanted." in drawn
+    assert "Greeting: It begins with none of “happy to help”, which is wanted." in drawn
+    assert "As it should be: closing, form, phrases to avoid, reading level, language" in drawn
     assert page.text_area(key=f"rewrite-{row}").value == "Anything unused may be returned within 45 days [1]."
 
 
