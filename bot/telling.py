@@ -177,9 +177,9 @@ class Telling:
 
     def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
         """What the version of the style makes of the quoted words alone, or the quotation."""
-        (citation,) = quotation.citations
-        (passage,) = {one for one in self.passages if one.chunk_id == citation.chunk_id}
-        with closing(self._spoken(meaning, (replace(passage, text=citation.quote),))) as spoken:
+        assert self.evidence.best  # what is quoted
+        passage, quote = self.evidence.best
+        with closing(self._spoken(meaning, (replace(passage, text=quote),))) as spoken:
             yield from self._shown(spoken)
             if not self.shown:
                 yield self._quote(quotation)

@@ -26,15 +26,15 @@ STYLE_SLACK = 0.05  # over a style that speaks already
 LEAST_PAIRS = 4
 
 FACT_SLACK = 0.02  # a measure of facts may fall by so much of itself
-# ... and its paired difference must surely be above this. One lost answer in fifty moves the lower end by 6 points; the
-# right words differ by .3 from answer to answer, so over 35 answers the interval of two equal voices reaches .1 down.
+# ... and its paired difference must surely be above the margin that stands beside its title. One lost answer in fifty
+# moves the lower end by 6 points; the right words differ by .3 from answer to answer, so over 35 answers the interval
+# of two equal voices reaches .1 down.
 # Token F1 is not among them: it falls with every word of courtesy, and courtesy is what a style is for.
-FACT_MARGINS = {"span_recall": 0.12, "abstention_f1": 0.1, "citation_precision": 0.08, "supported": 0.08}
 FACTS = {
-    "span_recall": "Right words said",
-    "abstention_f1": "Abstention F1",
-    "citation_precision": "Citation precision",
-    "supported": "Supported sentences",
+    "span_recall": ("Right words said", 0.12),
+    "abstention_f1": ("Abstention F1", 0.1),
+    "citation_precision": ("Citation precision", 0.08),
+    "supported": ("Supported sentences", 0.08),
 }
 
 MOST_KL = 0.5  # nats a token, between the base's and the candidate's next tokens where no passage is shown
@@ -91,10 +91,10 @@ def fact_checks(before: AnswerReport, after: AnswerReport) -> list[Check]:
     wanted = {name: MEASURES[name] for name in FACTS}
     checks = []
     for name, (was, now, apart) in _paired(before.outcomes, after.outcomes, wanted).items():
-        margin = FACT_MARGINS[name]
+        title, margin = FACTS[name]
         held = now >= (1 - FACT_SLACK) * was and (not apart.measured or apart.low >= -margin)
         why = f"at least {1 - FACT_SLACK:g} times as high, and surely no more than {100 * margin:g} points lower"
-        checks.append(Check(FACTS[name], was, now, held, "higher", "facts", why, *_ends(apart)))
+        checks.append(Check(title, was, now, held, "higher", "facts", why, *_ends(apart)))
     return checks
 
 

@@ -87,6 +87,7 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     """Ask the base (the student with its adapter switched off) and the student."""
     was_training = student.training
     student.eval()
+    prompter = Prompter(tokenizer)
     chats = [({"role": "user", "content": question},) for question, _ in questions]
     with student.disable_adapter():
         before = told(student, tokenizer, chats, MOST_TOKENS)
@@ -95,7 +96,11 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
         (overlap.holds(one, [answer]), overlap.holds(other, [answer]))
         for one, other, (_, answer) in zip(before, after, questions, strict=True)
     ]
-    apart = [_apart(student, tokenizer, chat, said) for chat, said in zip(chats, before, strict=True) if said]
+    apart = [
+        _apart(student, prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
+        for chat, said in zip(chats, before, strict=True)
+        if said
+    ]
     student.train(was_training)
     return ClosedBook(
         questions=len(questions),
@@ -107,13 +112,11 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
 
 
 @torch.inference_mode()
-def _apart(student: Any, tokenizer: Any, chat: Sequence[dict[str, str]], said: str) -> float:
+def _apart(student: Any, prompt: list[int], said: list[int]) -> float:
     """Mean KL(base || student) of the next tokens along what the base said."""
-    prompt = Prompter(tokenizer).tokens(tuple(chat))
-    told_tokens = tokenizer.encode(said, add_special_tokens=False)
     with student.disable_adapter():
-        likely = _next(student, prompt, told_tokens)
-    return float(kl_div(_next(student, prompt, told_tokens), likely, log_target=True, reduction="batchmean"))
+        likely = _next(student, prompt, said)
+    return float(kl_div(_next(student, prompt, said), likely, log_target=True, reduction="batchmean"))
 
 
 def _next(model: Any, prompt: list[int], said: list[int]) -> torch.Tensor:

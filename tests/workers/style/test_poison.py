@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from given_training import started
 from given_voices import HOUSE, PLAIN, Voice, examined_as
 
-from bot import adapters, db, feedback, jobs
+from bot import adapters, feedback
 from bot.desk import Desk
 from bot.errors import TrainingRefused
-from bot.records import Answer, Feedback, Job, Timings
+from bot.records import Answer, Feedback, Timings
 from workers.style import curate, loop
 
 EVIDENCE = "Returns are free for 45 days. A parcel weighs 25 kg at most. Please call 555-0140."
@@ -23,14 +24,6 @@ def poisoned(approved: Sequence[Feedback], rewrites: Sequence[str], question: st
         replace(row, feedback_id=900 + n, rewrite=text, evidence=(passage,), question=question or row.question)
         for n, (row, text) in enumerate(zip(approved, rewrites, strict=False))
     ]
-
-
-def started(desk: Desk) -> Job:
-    with db.writing(desk.database) as connection:
-        jobs.enqueue(connection, "train", "a test", jobs.GPU)
-    (job,) = jobs.claim(desk.database, jobs.GPU)
-    assert job is not None
-    return job
 
 
 def test_rows_that_state_new_facts_do_not_train(approved: Sequence[Feedback]) -> None:

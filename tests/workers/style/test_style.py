@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import torch
+from given_training import started
 from given_voices import HOUSE, PLAIN, Voice, examined_as
 
 from bot import adapters, consult, db, feedback, ground, jobs, prompts, telling, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
-from bot.records import Adapter, Feedback, Job, Question
+from bot.records import Adapter, Feedback, Question
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from ingest import sample
@@ -32,14 +33,6 @@ from workers.style.train import load_base, train
 def row_of(approved: Sequence[Feedback], evidence: str, rewrite: str, **changes: Any) -> Feedback:
     passage = replace(approved[0].evidence[0], text=evidence)
     return replace(approved[0], evidence=(passage,), rewrite=rewrite, **changes)
-
-
-def started(desk: Desk) -> Job:
-    with db.writing(desk.database) as connection:
-        jobs.enqueue(connection, "train", "a test", jobs.GPU)
-    (job,) = jobs.claim(desk.database, jobs.GPU)
-    assert job is not None
-    return job
 
 
 def quiet(_: dict[str, Any]) -> None:
