@@ -89,10 +89,13 @@ def replay(answer_id: str, as_json: AsJson = False) -> None:
 @app.command()
 def forget(conversation_id: str, as_json: AsJson = False) -> None:
     """Erase a customer's conversation (by its id or an answer's) and all that came of it; mark what learned from it."""
-    from bot import forgetting
+    from bot import forgetting, training
     from bot.desk import open_desk
 
-    printing.forgotten(forgetting.forget(open_desk().database, conversation_id), as_json)
+    desk = open_desk()
+    forgotten = forgetting.forget(desk.database, conversation_id)
+    training.drop_outdated(desk.settings, desk.database)
+    printing.forgotten(forgotten, as_json)
 
 
 @app.command()

@@ -46,7 +46,7 @@ class NotAllowed(FrontdeskError):
 
 
 class LeaseLost(FrontdeskError):
-    """Another worker has taken over the job, so this one must not publish."""
+    """Another worker has taken over the job, or a person has stopped it, so this worker must not publish."""
 
 
 class TrainingRefused(FrontdeskError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import adapters, db
+from bot import adapters, db, jobs
 from bot.errors import NotAllowed
 
 
@@ -68,6 +68,7 @@ def _forget_feedback(connection: sa.Connection, answer_ids: set[str]) -> tuple[l
     reason = "What it learned from was erased in part, at a customer's wish."
     marked = adapters.mark_stale(connection, rows, reason)
     _delete(connection, db.opinions, db.opinions.c.feedback_id.in_(rows))
+    jobs.forget_shown(connection, "train", "samples")  # one of the rows may have been asked
     return marked, _delete(connection, db.feedback, db.feedback.c.feedback_id.in_(rows))
 
 

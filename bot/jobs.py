@@ -22,6 +22,7 @@ FAST, BULK, GPU = "fast", "bulk", "gpu"
 # How many jobs are taken together: in bulk as many as fill the embedding model's batches, and no more, because those
 # that a killed worker held are done one by one.
 TOGETHER = {FAST: 8, BULK: 64, GPU: 1}
+UNDER_WAY = ("queued", "running")
 UPDATED_TOGETHER = 1_000  # two variables each, of which SQLite takes 32,766 in a statement
 
 _names = ("job_id", "kind", "subject", "lane", "state", "fence", "attempts", "error", "progress")
@@ -137,6 +138,15 @@ def finish_all(connection: sa.Connection, held: Sequence[Job]) -> list[Job]:
     return _update_all(connection, held, state="done", error=None, finished_at=db.now())
 
 
+def stop(engine: sa.Engine, job_id: int, reason: str) -> bool:
+    """End work that waits or is under way, because a person wants it; its worker notices at its next report. Whether it
+    had not ended already."""
+    going = (db.jobs.c.job_id == job_id) & db.jobs.c.state.in_(UNDER_WAY)
+    with db.writing(engine) as connection:
+        stopped = sa.update(db.jobs).where(going).values(state="stopped", error=reason, finished_at=db.now())
+        return bool(connection.execute(stopped).rowcount)
+
+
 def put_back(engine: sa.Engine, job: Job, error: str | None = None, lane: str | None = None) -> None:
     """Let a job wait again, in another lane if one is named. No attempt is counted: it is not the job's fault."""
     with db.writing(engine) as connection:
@@ -160,7 +170,7 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> None:
         .values(**values)
     )
     if not held.rowcount:
-        raise LeaseLost(f"Job {job.job_id} ({job.kind} {job.subject}) was taken over or ended, so this run stops.")
+        raise LeaseLost(f"Job {job.job_id} ({job.kind} {job.subject}) was taken over or stopped, so this run ends.")
 
 
 def overdue(engine: sa.Engine) -> list[str]:
@@ -202,6 +212,14 @@ def latest(engine: sa.Engine, kind: str) -> Job | None:
     newest = sa.select(*_columns).where(db.jobs.c.kind == kind).order_by(db.jobs.c.created_at.desc()).limit(1)
     row = db.one(engine, newest)
     return Job(*row) if row else None
+
+
+def forget_shown(connection: sa.Connection, kind: str, name: str) -> None:
+    """Erase one thing that work of a kind has shown of its progress."""
+    shown = connection.execute(sa.select(db.jobs.c.job_id, db.jobs.c.progress).where(db.jobs.c.kind == kind)).all()
+    for job_id, progress in shown:
+        if progress.pop(name, None) is not None:
+            connection.execute(sa.update(db.jobs).where(db.jobs.c.job_id == job_id).values(progress=progress))
 
 
 def count_by_state(engine: sa.Engine) -> dict[str, int]:

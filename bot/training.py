@@ -1,12 +1,16 @@
-"""Asking for a training run. Whether there is enough to learn from is decided here; the training itself is the
-workers' business."""
+"""Asking for a training run, and stopping it. Whether there is enough to learn from is decided here; the training
+itself is the workers' business."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import sqlalchemy as sa
+from safetensors import SafetensorError, safe_open
 
 from bot import adapters, bell, db, feedback, jobs, preferences
+from bot.errors import NotAllowed
+from bot.records import Job
 from bot.settings import Settings
 
 TRAIN_DAYS = 14  # where nothing was set
@@ -42,24 +46,82 @@ def outlook(settings: Settings, engine: sa.Engine) -> Outlook:
     late_at = last + days * 86_400 if last is not None and new and whole else None
     stale = any(one.stale for one in (adapters.active(engine), adapters.canary(engine)) if one)
     ready = new >= needed or (late_at is not None and late_at <= now) or (stale and whole)
-    if _under_way(engine):
+    if under_way(engine):
         return Outlook(False, new, needed, days, late_at, "A run is on; the next one is considered when it has ended.")
-    if ready and jobs.known(engine, "train", feedback.digest(engine)):
-        tried = "The last run has tried these rows already; the next one starts when another row is approved."
-        return Outlook(False, new, needed, days, late_at, tried)
+    latest = jobs.latest(engine, "train")
+    if ready and latest and (_had_these_rows(engine, latest) or jobs.known(engine, "train", feedback.digest(engine))):
+        tried = "was stopped" if latest.state == "stopped" else "has tried these rows already"
+        reason = f"The last run {tried}; the next one starts when another row is approved."
+        return Outlook(False, new, needed, days, late_at, reason)
     reason = _starts(settings, stale) if ready else _waits(new, needed, late_at, days)
     return Outlook(ready, new, needed, days, late_at, reason)
 
 
 def request(settings: Settings, engine: sa.Engine) -> int:
     """Queue a training run on the rows as they stand, unless one waits or runs already; return the job's id."""
-    latest = jobs.latest(engine, "train")
-    if latest and latest.state in ("queued", "running"):
-        return latest.job_id
+    waits = under_way(engine)
+    if waits:
+        return waits.job_id
     with db.writing(engine) as connection:
         job_id = jobs.enqueue(connection, "train", feedback.digest(engine), jobs.GPU)
     bell.ring(settings, [jobs.GPU])
     return job_id
+
+
+def under_way(engine: sa.Engine) -> Job | None:
+    """The run that waits or is on, or None."""
+    latest = jobs.latest(engine, "train")
+    return latest if latest and latest.state in jobs.UNDER_WAY else None
+
+
+def stop(engine: sa.Engine, author: str) -> Job:
+    """Stop the run that waits or is on, and return it as it stands then. It makes no version. Raises `NotAllowed` where
+    there is none."""
+    job = under_way(engine)
+    if job is None or not jobs.stop(engine, job.job_id, f"Stopped by {author} {_how_far(job)}."):
+        raise NotAllowed("No training is on, so there is nothing to stop.")
+    return jobs.find(engine, job.job_id) or job
+
+
+def checkpoint(settings: Settings) -> Path:
+    """The file in which the trainer keeps how far a run has come, until the run ends."""
+    return settings.adapters_dir / ".course.safetensors"
+
+
+def goes_on_from(settings: Settings, engine: sa.Engine) -> int | None:
+    """The step from which training goes on where the last run was stopped; None where it begins anew."""
+    latest = jobs.latest(engine, "train")
+    if latest is None or latest.state != "stopped" or not _had_these_rows(engine, latest):
+        return None
+    try:
+        with safe_open(checkpoint(settings), framework="numpy") as file:
+            return int(file.metadata()["step"])
+    except (OSError, SafetensorError):  # nothing was kept, or it cannot be read
+        return None
+
+
+def drop_outdated(settings: Settings, engine: sa.Engine) -> None:
+    """Erase what a run that was cut off has left once the rows are others: it has learned from some that may be gone,
+    and no run can go on from it."""
+    latest = jobs.latest(engine, "train")
+    left = checkpoint(settings).exists() or (latest and "samples" in latest.progress)
+    if not left or under_way(engine) or (latest and _had_these_rows(engine, latest)):
+        return
+    checkpoint(settings).unlink(missing_ok=True)
+    with db.writing(engine) as connection:
+        jobs.forget_shown(connection, "train", "samples")
+
+
+def _had_these_rows(engine: sa.Engine, job: Job) -> bool:
+    """Whether a run had the rows as they stand; it may itself have handed back some that it was queued for."""
+    return feedback.digest(engine) in (job.subject, job.progress.get("rows"))
+
+
+def _how_far(job: Job) -> str:
+    stage, step, steps = (job.progress.get(name) for name in ("stage", "step", "steps"))
+    if job.state == "queued":
+        return "before it began"
+    return f"at step {step} of {steps}" if stage == "training" else f"while it was {stage or 'starting'}"
 
 
 def _starts(settings: Settings, stale: bool) -> str:
@@ -75,11 +137,6 @@ def _waits(new: int, needed: int, late_at: float | None, days: int) -> str:
         return f"{rows} missing; then the next run starts by itself."
     day = datetime.fromtimestamp(late_at)
     return f"{rows} missing. Without them the next run starts on {day.day} {day:%B}, {days} days after the last one."
-
-
-def _under_way(engine: sa.Engine) -> bool:
-    latest = jobs.latest(engine, "train")
-    return latest is not None and latest.state in ("queued", "running")
 
 
 def _last_run(engine: sa.Engine) -> tuple[float | None, float]:

@@ -16,7 +16,7 @@ from ui.escape import body, label, sentence
 
 TITLE = "Adapters"
 REFRESH_SECONDS = 2
-UNDER_WAY = ("queued", "running")
+SAMPLES_SHOWN = 3
 ORDER = {"canary": 0, "active": 1}
 AXES = {"style": "Style", "facts": "Facts", "rest": "The rest"}
 STATES = {
@@ -35,7 +35,7 @@ def draw_page() -> None:
     st.html(body(greeting, "fd-greeting"))
     database = session.desk().database
     job = jobs.latest(database, "train")
-    busy = job is not None and job.state in UNDER_WAY
+    busy = job is not None and job.state in jobs.UNDER_WAY
     st.fragment(run_every=REFRESH_SECONDS if busy else None)(draw_training)(busy)
 
     versions = sorted(adapters.listing(database), key=lambda version: ORDER.get(version.state, len(ORDER)))
@@ -56,18 +56,21 @@ def draw_training(was_busy: bool) -> None:
         session.require_member()
         desk = session.desk()
         job = jobs.latest(desk.database, "train")
-        busy = job is not None and job.state in UNDER_WAY
+        busy = job is not None and job.state in jobs.UNDER_WAY
         if was_busy and not busy:
             st.rerun()
         draw_outlook(training.outlook(desk.settings, desk.database))
+        kept = training.goes_on_from(desk.settings, desk.database)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if st.button("Train now", key="train-now", icon=":material/school:", disabled=busy):
+            if st.button("Go on" if kept else "Train now", key="train-now", icon=":material/school:", disabled=busy):
                 session.require_member()
                 training.request(desk.settings, desk.database)
                 st.rerun()
             release.draw_settings()
-        if job is not None:
-            draw_job(job)
+        if job is not None and busy:
+            draw_under_way(job)
+        elif job is not None and job.error:
+            draw_end(job, kept)
 
 
 def draw_outlook(outlook: Outlook) -> None:
@@ -76,19 +79,37 @@ def draw_outlook(outlook: Outlook) -> None:
     st.html(body(outlook.reason, "fd-quiet"))
 
 
-def draw_job(job: Job) -> None:
-    """How far a training run has come, or why it failed."""
-    progress, stage = job.progress, str(job.progress.get("stage", "starting"))
-    if job.state == "queued":
-        st.progress(0.0, text="Waiting for the trainer…")
-    elif job.state == "running":
-        step, steps = progress.get("step", 0), progress.get("steps", 0)
-        text = label(stage.capitalize()) + (f" · step {step} of {steps}" if steps else "…")
-        loss = progress.get("loss")
-        text += f" · loss {loss:.2f}" if isinstance(loss, int | float) else ""
-        st.progress(min(1.0, step / steps) if steps else 0.0, text=text)
-    elif job.error:
+def draw_under_way(job: Job) -> None:
+    """How far a training run has come, the way to stop it, and what it has learned until now."""
+    step, steps = job.progress.get("step", 0), job.progress.get("steps", 0)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.progress(min(1.0, step / steps) if steps else 0.0, text=_how_far(job))
+        if st.button("Stop", key="stop-training", icon=":material/stop:"):
+            training.stop(session.desk().database, session.reviewer())
+            st.rerun()
+    if "curve" in job.progress:
+        draw_curve(job.progress["curve"])
+    draw_tries(job.progress.get("samples", []))
+
+
+def draw_end(job: Job, kept: int | None) -> None:
+    """Why the last run made no version. `kept` is the step from which training goes on."""
+    if job.state == "stopped":
+        then = f" Training again goes on from step {kept}." if kept else ""
+        st.info(sentence(f"{job.error}{then}"), icon=":material/stop_circle:")
+    else:
         st.error(sentence(f"The last training did not end well: {job.error}"), icon=":material/error:")
+
+
+def draw_tries(samples: Sequence[dict[str, Any]]) -> None:
+    """How the version in the making answers one question that it does not learn from, the last time first."""
+    if not samples:
+        return
+    st.caption("How it answers a question that it does not learn from, as it learns.")
+    st.html(body(str(samples[-1].get("question", "")), "fd-title"))
+    for sample in reversed(samples[-SAMPLES_SHOWN:]):
+        st.caption(f"After step {sample.get('step', 0)}")
+        st.html(body(str(sample.get("answer", "")), "fd-text fd-passage"))
 
 
 def draw_version(version: Adapter, live: Sequence[Comparison], *, opened: bool) -> None:
@@ -218,6 +239,20 @@ def _draw_asked(speaking: Adapter | None) -> None:
     elif what == "roll-back" and speaking:
         previous = adapters.before(session.desk().database, speaking)
         draw_roll_back(speaking.name, previous.name if previous else None)
+
+
+def _how_far(job: Job) -> str:
+    if job.state == "queued":
+        return "Waiting for the trainer…"
+    progress = job.progress
+    loss, steps, begun = progress.get("loss"), progress.get("steps"), progress.get("from")
+    parts = [
+        label(str(progress.get("stage", "starting")).capitalize()),
+        f"step {progress.get('step', 0)} of {steps}" if steps else "",
+        f"loss {loss:.2f}" if isinstance(loss, int | float) else "",
+        f"it went on from step {begun}" if begun else "",
+    ]
+    return " · ".join(part for part in parts if part) + ("" if steps else "…")
 
 
 def _live(version: Adapter) -> Sequence[Comparison]:

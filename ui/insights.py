@@ -17,7 +17,14 @@ from ui.escape import body, label
 
 TITLE = "Insights"
 LAST_ANSWERS = 1_000
-JOB_STATES = {"queued": "waiting", "running": "running", "done": "done", "failed": "failed", "quarantined": "set aside"}
+JOB_STATES = {
+    "queued": "waiting",
+    "running": "running",
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "quarantined": "set aside",
+}
 
 
 @dataclass(frozen=True)

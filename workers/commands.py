@@ -56,6 +56,7 @@ def password() -> None:
 def train(
     method: Annotated[str, typer.Option(help="How the style is learned: lora, rslora or dora.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the run that is on.")] = False,
     wait: Annotated[bool, typer.Option(help="Stay until the adapter speaks or was refused.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -70,6 +71,9 @@ def train(
     desk, console = training.desk_for(method, only_plan=dry_run), Console()
     if dry_run:
         training.show_plan(desk, console, as_json)
+        return
+    if stop:
+        training.stop(desk, console)
         return
     job_id = training.request(desk)
     if wait:

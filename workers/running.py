@@ -42,7 +42,7 @@ def work(lane: str, functions: Mapping[str, Work], at: Desk | None = None) -> in
         with _heartbeat(place, held):
             functions[held[0].kind](place, held)
     except LeaseLost as error:
-        log.warning("the job was taken over", reason=str(error))
+        log.warning("the job was taken over or stopped", reason=str(error))
     except Exception as error:  # noqa: BLE001 - the edge of the worker: no failure may leave a job without an end
         for job in jobs.keep(place.database, held):
             _end(place, job, error)

@@ -14,10 +14,12 @@ log = get_log(__name__)
 
 
 def sweep(desk: Desk) -> None:
-    """Ring again for forgotten jobs, give up on deadly ones, erase what no version claims, finish a new index."""
+    """Ring again for forgotten jobs, give up on deadly ones, erase what no version claims and no training can use,
+    finish a new index."""
     for job in jobs.exhausted(desk.database):
         log.error("quarantined", job=job.job_id, kind=job.kind, subject=job.subject)
     bell.ring(desk.settings, jobs.overdue(desk.database))
+    training.drop_outdated(desk.settings, desk.database)
     try:
         if renewal.switch_if_whole(desk):
             relearn_manners(desk)

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from bot import adapters, jobs, training
+from bot import adapters, jobs, staff, training
 from bot.desk import Desk, open_desk
 from bot.errors import TrainingRefused
 from bot.records import Job
 from bot.settings import load_settings
 
 LOOK_SECONDS = 0.5
-ENDED = ("done", "failed", "quarantined")
+ENDED = ("done", "failed", "quarantined", "stopped")
 VERDICTS = {"active": "speaks from the next question on", "canary": "is tried with a share of the conversations"}
 
 
@@ -34,6 +34,13 @@ def desk_for(method: str, *, only_plan: bool) -> Desk:
 def request(desk: Desk) -> int:
     """Queue a run on the approved rows as they stand, and return its job's id."""
     return training.request(desk.settings, desk.database)
+
+
+def stop(desk: Desk, console: Console) -> None:
+    """Stop the run that waits or is on. Raises `NotAllowed` where there is none."""
+    job = training.stop(desk.database, staff.NAME)
+    kept = training.goes_on_from(desk.settings, desk.database)
+    console.print(f"{job.error}{f' Training again goes on from step {kept}.' if kept else ''}", highlight=False)
 
 
 def show_plan(desk: Desk, console: Console, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import adapters, arena, conversations, db, feedback, forgetting, gaps, handoffs, training
+from bot import adapters, arena, conversations, db, feedback, forgetting, gaps, handoffs, jobs, training
 from bot.errors import NotAllowed
 from bot.manners import labels
 from bot.settings import Settings
@@ -43,6 +43,10 @@ def used(engine: sa.Engine) -> str:
         adapters.learned(connection, "style-v1", [row])
         adapters.learned(connection, "style-v2", [row + 1_000])
         feedback.mark_trained(connection, [row], "style-v1")
+        jobs.enqueue(connection, "train", "rows", jobs.GPU)
+    (job,) = jobs.claim(engine, jobs.GPU)
+    jobs.report(engine, job, {"stage": "training", "samples": [{"question": SECRET, "answer": "Soon."}]})
+    training.stop(engine, "ann")
     return conversation_id
 
 

@@ -1,9 +1,14 @@
-"""When the next training run is due, and why not now."""
+"""When the next training run is due, and why not now; and how one is stopped."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot import adapters, db, feedback, jobs, preferences, training
+from bot.errors import LeaseLost, NotAllowed
+from bot.records import Job
 from bot.settings import Settings
 from tests.bot.test_feedback import an_answer
 
@@ -100,3 +105,67 @@ def test_what_the_speaking_version_learned_and_was_erased_since_starts_a_run(lea
         adapters.mark_stale(connection, [1], "Erased.")
     assert len(rows) == 1
     assert training.is_due(SETTINGS, learned)
+
+
+def begin(engine: sa.Engine, progress: dict[str, Any]) -> Job:
+    """A run on the approved rows that a worker has begun."""
+    with db.writing(engine) as connection:
+        jobs.enqueue(connection, "train", feedback.digest(engine), jobs.GPU)
+    (job,) = jobs.claim(engine, jobs.GPU)
+    jobs.report(engine, job, progress)
+    return job
+
+
+def test_a_run_that_waits_is_stopped_before_it_begins(engine: sa.Engine) -> None:
+    with db.writing(engine) as connection:
+        jobs.enqueue(connection, "train", "rows", jobs.GPU)
+    stopped = training.stop(engine, "ann")
+    assert (stopped.state, stopped.error) == ("stopped", "Stopped by ann before it began.")
+    assert jobs.claim(engine, jobs.GPU) == []
+
+
+@pytest.mark.parametrize(
+    ("progress", "where"),
+    [
+        ({"stage": "training", "step": 12, "steps": 27}, "at step 12 of 27"),
+        ({"stage": "checking", "step": 3, "steps": 96}, "while it was checking"),
+        ({}, "while it was starting"),
+    ],
+)
+def test_a_stopped_run_says_how_far_it_was(engine: sa.Engine, progress: dict[str, Any], where: str) -> None:
+    job = begin(engine, progress)
+    assert training.stop(engine, "ann").error == f"Stopped by ann {where}."
+    with pytest.raises(LeaseLost):
+        jobs.renew(engine, job)
+
+
+def test_what_has_ended_cannot_be_stopped(engine: sa.Engine) -> None:
+    with pytest.raises(NotAllowed, match="nothing to stop"):
+        training.stop(engine, "ann")
+    job = begin(engine, {})
+    with db.writing(engine) as connection:
+        jobs.finish(connection, job)
+    with pytest.raises(NotAllowed, match="nothing to stop"):
+        training.stop(engine, "ann")
+    ended = jobs.find(engine, job.job_id)
+    assert ended and ended.state == "done"
+
+
+def test_a_stopped_run_is_left_until_the_rows_are_others(engine: sa.Engine) -> None:
+    approve(engine, "a", "b", "c", "d")
+    begin(engine, {})
+    training.stop(engine, "ann")
+    assert "was stopped" in training.outlook(SETTINGS, engine).reason
+    assert not training.is_due(SETTINGS, engine)
+    approve(engine, "e")
+    assert training.is_due(SETTINGS, engine)
+
+
+def test_nothing_is_gone_on_from_where_nothing_was_kept(engine: sa.Engine, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    begin(engine, {"stage": "training", "step": 2, "steps": 27})
+    training.stop(engine, "ann")
+    assert training.goes_on_from(settings, engine) is None
+    training.checkpoint(settings).parent.mkdir(parents=True)
+    training.checkpoint(settings).write_bytes(b"cut off")
+    assert training.goes_on_from(settings, engine) is None

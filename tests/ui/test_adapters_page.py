@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, told
+from given_pages import answer, index, shown, stranger_page, told
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
-from bot import adapters, db, jobs, preferences, voices
+from bot import adapters, db, feedback, jobs, preferences, staff, training, voices
 from bot.errors import AdapterRefused
+from bot.records import Job
+from bot.settings import load_settings
 from ui.insights import by_voice, summarise
 
 REPORT = {
@@ -181,6 +185,81 @@ def test_a_failed_training_says_why(engine: sa.Engine, staff_page: Callable[[str
     with db.writing(engine) as connection:
         jobs.finish(connection, job, "failed", "There are 2 rows, and 4 are needed.")
     assert "There are 2 rows" in staff_page("adapters").run().error[0].value
+
+
+def begin(engine: sa.Engine, **progress: Any) -> Job:
+    """A training on the rows as they stand, that a worker has begun."""
+    with db.writing(engine) as connection:
+        jobs.enqueue(connection, "train", feedback.digest(engine), jobs.GPU)
+    (job,) = jobs.claim(engine, jobs.GPU)
+    jobs.report(engine, job, progress)
+    return job
+
+
+def test_a_training_shows_its_curve_and_how_it_answers_by_now(
+    engine: sa.Engine, staff_page: Callable[[str], AppTest]
+) -> None:
+    curve = [{"step": 0, "held_out": 3.0}, {"step": 9, "loss": 2.0}, {"step": 10, "loss": 1.9}]
+    said = [{"step": 9, "question": "How much?", "answer": "<b>Happy</b> to help."}]
+    begin(engine, stage="training", step=10, steps=27, loss=1.9, curve=curve, samples=said, **{"from": 9})
+    page = staff_page("adapters").run()
+    captions = [caption.value for caption in page.caption]
+    assert any(caption.startswith("Loss by training step") for caption in captions)
+    assert "After step 9" in captions
+    assert "&lt;b&gt;Happy&lt;/b&gt; to help." in shown(page)
+    assert page.get("progress")[0].proto.text == "Training · step 10 of 27 · loss 1.90 · it went on from step 9"
+
+
+def test_a_training_is_stopped_and_the_page_says_by_whom_and_where(
+    engine: sa.Engine, staff_page: Callable[[str], AppTest]
+) -> None:
+    # given a training in its second epoch
+    job = begin(engine, stage="training", step=12, steps=27)
+    kept = training.checkpoint(load_settings())
+    kept.parent.mkdir(parents=True)
+    save_file({"weights/a": np.zeros(1)}, kept, {"step": "9"})
+    # when it is stopped
+    page = staff_page("adapters").run()
+    page.button(key="stop-training").click().run()
+    # then the page says how far it was and what comes next, and nothing is left to stop
+    stopped = jobs.find(engine, job.job_id)
+    assert stopped and stopped.state == "stopped"
+    said = r"Stopped by staff at step 12 of 27\. Training again goes on from step 9\."
+    assert said in [info.value for info in page.info]
+    assert not page.error
+    assert page.button(key="train-now").label == "Go on"
+    with pytest.raises(KeyError):
+        page.button(key="stop-training")
+    # and when training is asked for again, it is the same run that waits
+    page.button(key="train-now").click().run()
+    again = training.under_way(engine)
+    assert again and again.job_id == job.job_id
+
+
+def test_a_training_that_was_stopped_early_begins_anew(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    begin(engine, stage="training", step=2, steps=27)
+    page = staff_page("adapters").run()
+    page.button(key="stop-training").click().run()
+    assert r"Stopped by staff at step 2 of 27\." in [info.value for info in page.info]
+    assert page.button(key="train-now").label == "Train now"
+
+
+def test_where_no_training_is_on_there_is_nothing_to_stop(
+    engine: sa.Engine, staff_page: Callable[[str], AppTest]
+) -> None:
+    with pytest.raises(KeyError):
+        staff_page("adapters").run().button(key="stop-training")
+
+
+def test_a_stranger_cannot_stop_a_training(engine: sa.Engine, staff_page: Callable[[str], AppTest]) -> None:
+    job = begin(engine, stage="training", step=12, steps=27)
+    with pytest.raises(KeyError):
+        stranger_page("adapters").run().button(key="stop-training")
+    page = staff_page("adapters").run()
+    staff.reset_password(engine)  # ends every session
+    page.button(key="stop-training").click().run()
+    going = jobs.find(engine, job.job_id)
+    assert going and going.state == "running"
 
 
 def test_the_figures_count_answers_gaps_and_thumbs(engine: sa.Engine) -> None:

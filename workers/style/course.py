@@ -1,4 +1,5 @@
-"""One training run: AdamW with warm-up and decay, an examination after each epoch, the best epoch kept."""
+"""One training run: AdamW with warm-up and decay, an examination after each epoch, the best epoch kept. A run that was
+cut off goes on after its last whole epoch, as if it had not been."""
 
 import math
 import random
@@ -12,20 +13,35 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from bot.errors import TrainingRefused
 from workers.style.batches import Batch, answer_loss, held_out_loss
+from workers.style.checkpoint import Checkpoint
+from workers.style.progress import drawn
 from workers.style.recipe import Recipe
 
 Tell = Callable[[dict[str, Any]], None]
+Keep = Callable[[Checkpoint], None]
+Sample = Callable[[], dict[str, str]]
 
 
 class Course:
-    """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone."""
+    """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone. After each
+    epoch `keep` is given all that `go_on` needs, and `sample` says how the student answers by then."""
 
     def __init__(
-        self, student: Any, recipe: Recipe, to_learn: Sequence[Batch], examined: Sequence[Batch], tell: Tell
+        self,
+        student: Any,
+        recipe: Recipe,
+        to_learn: Sequence[Batch],
+        examined: Sequence[Batch],
+        tell: Tell,
+        keep: Keep | None = None,
+        sample: Sample | None = None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
         self.tokens, self.seconds, self.step = 0, 0.0, 0
-        self.best = math.inf
+        self.best, self._went_on_from = math.inf, 0
+        self._keep, self._sample, self._samples = keep, sample, list[dict[str, Any]]()
+        self._best_weights: dict[str, torch.Tensor] = {}
+        self._rises = False
         self._student, self._recipe, self._tell = student, recipe, tell
         self._to_learn, self._examined = list(to_learn), examined
         self._parameters = [one for one in student.parameters() if one.requires_grad]
@@ -35,18 +51,71 @@ class Course:
 
     def run(self, before: float) -> None:
         """All epochs, or fewer where the held-out loss rises again; the best epoch's weights remain."""
-        self.curve.append({"step": 0, "held_out": before})
-        best_weights: dict[str, torch.Tensor] = {}
+        self.curve = self.curve or [{"step": 0, "held_out": before}]
         order = random.Random(self._recipe.seed)
-        for _ in range(self._recipe.epochs):
-            self._epoch(order.sample(self._to_learn, len(self._to_learn)))
-            loss = self._checked(held_out_loss(self._student, self._examined))
-            self.curve.append({"step": self.step, "held_out": loss})
-            if loss >= self.best:
+        orders = [order.sample(self._to_learn, len(self._to_learn)) for _ in range(self._recipe.epochs)]
+        for shuffled in orders[self.step // len(self._to_learn) :]:
+            if self._rises:
                 break
+            self._epoch(shuffled)
+            self._examine()
+        set_peft_model_state_dict(self._student, self._best_weights)
+
+    def go_on(self, kept: Checkpoint) -> None:
+        """Stand where a run of the same lessons stood when it was cut off, to the last bit."""
+        figures, moments = dict(kept.figures), dict[int, dict[str, torch.Tensor]]()
+        for name, tensor in kept.tensors["moments"].items():
+            number, _, moment = name.partition(".")
+            moments.setdefault(int(number), {})[moment] = tensor
+        set_peft_model_state_dict(self._student, kept.tensors["weights"])
+        self._best_weights = kept.tensors["best"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": figures["groups"]})
+        self._schedule.load_state_dict(figures["schedule"])
+        self.step, self.tokens, self.seconds = figures["step"], figures["tokens"], figures["seconds"]
+        self.best, self.curve, self._samples = figures["best"], figures["curve"], figures["samples"]
+        self._rises, self._went_on_from = figures["rises"], self.step
+        self._show()
+
+    def _examine(self) -> None:
+        loss = self._checked(held_out_loss(self._student, self._examined))
+        self.curve.append({"step": self.step, "held_out": loss})
+        self._rises = loss >= self.best
+        if not self._rises:
             self.best = loss
-            best_weights = {key: value.clone() for key, value in get_peft_model_state_dict(self._student).items()}
-        set_peft_model_state_dict(self._student, best_weights)
+            weights = get_peft_model_state_dict(self._student)
+            self._best_weights = {key: value.clone() for key, value in weights.items()}
+        if self._sample:
+            self._samples.append({"step": self.step, **self._sample()})
+        if self._keep:
+            self._keep(self._standing())
+        self._show()
+
+    def _standing(self) -> Checkpoint:
+        """Where the run stands."""
+        optimizer = self._optimizer.state_dict()
+        moments = {
+            f"{number}.{name}": moment for number, named in optimizer["state"].items() for name, moment in named.items()
+        }
+        weights = get_peft_model_state_dict(self._student)
+        return Checkpoint(
+            {"weights": weights, "best": self._best_weights, "moments": moments},
+            {
+                "step": self.step,
+                "tokens": self.tokens,
+                "seconds": self.seconds,
+                "best": self.best,
+                "rises": self._rises,
+                "curve": self.curve,
+                "samples": self._samples,
+                "groups": optimizer["param_groups"],
+                "schedule": self._schedule.state_dict(),
+            },
+        )
+
+    def _show(self, **loss: float) -> None:
+        """Raises `LeaseLost` where the run was stopped."""
+        place = {"step": self.step, "steps": self.steps, "from": self._went_on_from}
+        self._tell({"stage": "training", **place, "curve": drawn(self.curve), "samples": self._samples, **loss})
 
     def _epoch(self, shuffled: Sequence[Batch]) -> None:
         self._student.train()
@@ -56,7 +125,7 @@ class Course:
             self.seconds += time.perf_counter() - begun
             self.step, self.tokens = self.step + 1, self.tokens + batch.real_tokens
             self.curve.append({"step": self.step, "loss": loss})
-            self._tell({"stage": "training", "step": self.step, "steps": self.steps, "loss": round(loss, 4)})
+            self._show(loss=round(loss, 4))
 
     def _learn(self, batch: Batch) -> float:
         loss = answer_loss(self._student, batch) / batch.weight

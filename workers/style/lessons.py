@@ -14,11 +14,13 @@ from workers.style.curate import Curated, curate
 @dataclass(frozen=True)
 class Lesson:
     """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
-    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out."""
+    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out. `question` is what the
+    customer asked, without the passages."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
     fact_weight: float = 1.0
+    question: str = ""
 
 
 def fit_rows(desk: Desk) -> Curated:
@@ -53,6 +55,7 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
         messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
         answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
         fact_weight=desk.settings.train_fact_weight,
+        question=row.question,
     )
 
 

@@ -1,16 +1,15 @@
 """The style loop, top to bottom: what reviewers approved becomes a voice, if the voice keeps the facts."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from bot import adapters, conversations, jobs, style
+from bot import adapters, conversations, feedback, style, training
 from bot.desk import Desk
 from bot.errors import TrainingRefused
 from bot.records import Feedback, Job
 from bot.style.closeness import Approved
 from ingest import sample
-from workers.style import datacard, gate, known, publish
+from workers.style import datacard, gate, known, progress, publish
 from workers.style.curate import enough
 from workers.style.examination import Examine, Tell, examination
 from workers.style.known import Sorted
@@ -23,19 +22,20 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
     """Train, judge and publish one adapter. Raises `TrainingRefused` or `LeaseLost`, and nothing is published then."""
     from workers.style.train import Notes, train  # loads torch, which the worker's other tasks do not need
 
-    tell = partial(jobs.report, desk.database, job)
+    tell = progress.teller(desk.database, job)
     publish.clear_interrupted(desk)
 
     tell({"stage": "curating"})
     rows = fit_rows(desk)
     publish.hand_back(desk, rows)
+    tell({"stage": "curating", "rows": feedback.digest(desk.database)})
     learnable = _known(desk, enough(rows, desk.settings.train_min_rows), tell)
     parts = _split(desk, learnable.kept)
     learn, dev, test = ([lesson(desk, row) for row in part] for part in parts)
 
     name, speaking = adapters.next_name(desk.database), adapters.active(desk.database)
     notes = Notes(learnable.mix, {datacard.NAME: datacard.written(name, rows, learnable, parts)})
-    trained = train(desk.settings, name, learn, dev, tell, speaking, test, notes)
+    trained = train(desk.settings, name, learn, dev, tell, speaking, test, notes, training.checkpoint(desk.settings))
 
     with publish.candidate(desk, job, trained) as candidate:
         voices = [candidate, speaking] if speaking else [candidate]
@@ -47,6 +47,7 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
             verdict = gate.judge(candidate, speaking, ask, wanted, approved)
         tell({"stage": "publishing"})
         publish.decide(desk, job, candidate, verdict, learnable.kept)
+        training.checkpoint(desk.settings).unlink(missing_ok=True)
 
 
 def plan(desk: Desk) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot import adapters, db, feedback, jobs, model, voices
 from bot.desk import Desk
+from bot.errors import LeaseLost
 from bot.records import Adapter, AdapterState, Feedback, Job
 from workers.style import report
 from workers.style.curate import Curated
@@ -17,13 +18,14 @@ if TYPE_CHECKING:  # importing it loads torch
     from workers.style.train import Trained
 
 TRAINER = "Frontdesk"
+INTERRUPTED = "The run was interrupted."
 
 
 def clear_interrupted(desk: Desk) -> None:
     """Reject the candidates of runs that died: only one run lives at a time."""
     for adapter in adapters.listing(desk.database):
         if adapter.state == "candidate":
-            _reject(desk, adapter.name, "The run was interrupted.")
+            _reject(desk, adapter.name, INTERRUPTED)
 
 
 def hand_back(desk: Desk, rows: Curated) -> None:
@@ -48,6 +50,10 @@ def candidate(desk: Desk, job: Job, trained: "Trained") -> Iterator[Adapter]:
         )
     try:
         yield adapters.find(desk.database, trained.name)
+    except LeaseLost:
+        _reject(desk, trained.name, INTERRUPTED)
+        model.drop_adapter(desk.settings, trained.name)  # it was asked questions
+        raise
     except Exception as error:
         _reject(desk, trained.name, f"The check could not be finished: {error}")
         raise

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import keeping, memory, store
+from workers.style import checkpoint, keeping, memory, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.known import Messages
@@ -30,6 +31,8 @@ from workers.style.lessons import Lesson
 from workers.style.memory import MemoryPlan
 from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
+
+SAMPLE_TOKENS = 48
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,13 @@ def train(
     speaking: Adapter | None = None,
     test: Sequence[Lesson] = (),
     notes: Notes = NO_NOTES,
+    kept_in: Path | None = None,
 ) -> Trained:
     """Train the adapter `name` on the base model and write it to its folder, with `meta.json`.
 
     Training stops by `held_out`. The losses for the gate are taken on `test`, or on `held_out` where there is none;
-    `speaking` is examined on them, too. Raises `ModelMissing`, and `TrainingRefused` where
+    `speaking` is examined on them, too. After each epoch the run is kept in the file `kept_in`, from which a later one
+    on the same lessons goes on. Raises `ModelMissing`, and `TrainingRefused` where
     there is too little to learn from, the loss is no number or the disk is full; nothing is left behind then.
     """
     if not lessons or not held_out:
@@ -88,7 +93,12 @@ def train(
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
     student = with_adapter(base, recipe, settings.model)
-    course = Course(student, recipe, to_learn, stops_by, tell)
+    run = _key(settings, recipe, digest(lessons, [*held_out, *test]), begins_at)
+    keep = partial(checkpoint.write, kept_in, run) if kept_in else None
+    course = Course(student, recipe, to_learn, stops_by, tell, keep, partial(_sample, student, tokenizer, held_out[0]))
+    if kept_in and (kept := checkpoint.read(kept_in, run)):
+        course.go_on(kept)
+        begun -= course.seconds  # what the run took before it was cut off
     course.run(begins_at)
     meta = {
         "base": settings.model,
@@ -109,6 +119,7 @@ def train(
         "seconds": round(time.perf_counter() - begun, 1),
         "tokens_per_second": round(course.tokens / course.seconds, 1),
     }
+    tell({"stage": "writing"})  # a run that was stopped meanwhile leaves nothing
     with store.new_folder(settings.adapters_dir / name) as folder:
         write(student, meta, folder)
         for paper, text in notes.papers.items():
@@ -160,6 +171,19 @@ def digest(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> str:
     """SHA-256 of everything that was learned from and examined on."""
     content = [[asdict(one) for one in part] for part in (lessons, held_out)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _key(settings: Settings, recipe: Recipe, rows: str, begins_at: float) -> str:
+    """Stands for all that decides how a run goes. The loss that it begins at stands for the base's weights, which may
+    change under the same name."""
+    content = [settings.model, asdict(recipe), rows, round(begins_at, 3)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _sample(student: Any, tokenizer: Any, asked: Lesson) -> dict[str, str]:
+    """How the student answers a question that it does not learn from."""
+    (said,) = keeping.told(student, tokenizer, [asked.messages], SAMPLE_TOKENS)
+    return {"question": asked.question, "answer": said}
 
 
 def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> float:
