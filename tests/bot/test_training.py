@@ -161,6 +161,18 @@ def test_a_stopped_run_is_left_until_the_rows_are_others(engine: sa.Engine) -> N
     assert training.is_due(SETTINGS, engine)
 
 
+def test_a_run_that_handed_back_rows_has_tried_those_that_it_kept(engine: sa.Engine) -> None:
+    approve(engine, "a", "b", "c", "d")
+    [bad] = approve(engine, "e")
+    job = begin(engine, {})
+    feedback.hand_back(engine, bad, "Frontdesk", "It invents.")
+    jobs.report(engine, job, {"rows": feedback.digest(engine)})
+    with db.writing(engine) as connection:
+        jobs.finish(connection, job)
+    assert "tried these rows already" in training.outlook(SETTINGS, engine).reason
+    assert not training.is_due(SETTINGS, engine)
+
+
 def test_nothing_is_gone_on_from_where_nothing_was_kept(engine: sa.Engine, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     begin(engine, {"stage": "training", "step": 2, "steps": 27})

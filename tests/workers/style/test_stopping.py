@@ -77,10 +77,13 @@ def cut_off(settings: Settings, lessons: Lessons, kept: Path, steps: int) -> Non
         train(settings, "style-v2", *lessons, Watcher(steps), kept_in=kept)
 
 
+@pytest.mark.parametrize("method", ["lora", "dora"])
 def test_a_run_that_goes_on_ends_as_one_in_one_piece(
-    settings: Settings, lessons: Lessons, whole: Trained, kept: Path
+    settings: Settings, lessons: Lessons, kept: Path, method: str
 ) -> None:
     # given a run that was cut off in its second epoch
+    settings = settings.model_copy(update={"train_method": method})
+    whole = train(settings, "style-v1", *lessons, Watcher())
     epoch = epoch_of(whole)
     cut_off(settings, lessons, kept, epoch + 1)
     assert not (settings.adapters_dir / "style-v2").exists()
