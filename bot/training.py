@@ -101,11 +101,13 @@ def goes_on_from(settings: Settings, engine: sa.Engine) -> int | None:
 
 
 def drop_outdated(settings: Settings, engine: sa.Engine) -> None:
-    """Erase what a run that was cut off has left once the rows are others: it has learned from some that may be gone,
-    and no run can go on from it."""
+    """Erase what a run that was cut off has left once no run can go on from it, because one has ended since or the rows
+    are others: it has learned from some that may be gone."""
     latest = jobs.latest(engine, "train")
     left = checkpoint(settings).exists() or (latest and "samples" in latest.progress)
-    if not left or under_way(engine) or (latest and _had_these_rows(engine, latest)):
+    if not left or under_way(engine):
+        return
+    if latest and latest.state != "done" and _had_these_rows(engine, latest):
         return
     checkpoint(settings).unlink(missing_ok=True)
     with db.writing(engine) as connection:

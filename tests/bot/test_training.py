@@ -181,3 +181,12 @@ def test_nothing_is_gone_on_from_where_nothing_was_kept(engine: sa.Engine, tmp_p
     training.checkpoint(settings).parent.mkdir(parents=True)
     training.checkpoint(settings).write_bytes(b"cut off")
     assert training.goes_on_from(settings, engine) is None
+
+
+def test_what_a_run_has_left_is_erased_once_one_has_ended_well(learned: sa.Engine, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    left = training.checkpoint(settings)
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"left")
+    training.drop_outdated(settings, learned)
+    assert not left.exists()

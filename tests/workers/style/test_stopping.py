@@ -22,6 +22,7 @@ from workers import running, sweeping
 from workers.style import loop
 from workers.style.examination import Ask, Tell
 from workers.style.lessons import Lesson
+from workers.style.progress import drawn, teller
 from workers.style.train import Trained, train
 
 Lessons = tuple[list[Lesson], list[Lesson]]
@@ -172,12 +173,19 @@ def test_after_each_epoch_the_run_shows_how_it_answers(
     assert all(isinstance(one["answer"], str) for one in samples)
 
 
+def test_a_long_curve_is_shown_with_fewer_points_and_every_examination() -> None:
+    curve = [{"step": n, "held_out" if n % 100 == 0 else "loss": 1.0} for n in range(2_000)]
+    shown = drawn(curve)
+    assert len(shown) < 400
+    assert [one for one in shown if "held_out" in one] == curve[::100]
+    assert drawn(curve[:200]) == curve[:200]
+
+
 # stopped by a person
 
 
 def stopping(desk: Desk, when: Callable[[dict[str, Any]], bool]) -> Callable[..., Tell]:
     """In the place of the loop's teller: a person stops the run once it has told something."""
-    from workers.style.progress import teller
 
     def watched(engine: sa.Engine, job: Job) -> Tell:
         tell = teller(engine, job)
