@@ -51,7 +51,7 @@ def outlook(settings: Settings, engine: sa.Engine) -> Outlook:
     latest = jobs.latest(engine, "train")
     if ready and latest and (_had_these_rows(engine, latest) or jobs.known(engine, "train", feedback.digest(engine))):
         tried = "was stopped" if latest.state == "stopped" else "has tried these rows already"
-        reason = f"The last run {tried}; the next one starts when another row is approved."
+        reason = f"The last run {tried}; the next one starts by itself when another row is approved."
         return Outlook(False, new, needed, days, late_at, reason)
     reason = _starts(settings, stale) if ready else _waits(new, needed, late_at, days)
     return Outlook(ready, new, needed, days, late_at, reason)
