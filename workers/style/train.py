@@ -22,7 +22,7 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import keeping, memory, store
+from workers.style import dpo, keeping, memory, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.known import Messages
@@ -90,6 +90,9 @@ def train(
     student = with_adapter(base, recipe, settings.model)
     course = Course(student, recipe, to_learn, stops_by, tell)
     course.run(begins_at)
+    preferred = (
+        dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell) if recipe.preference_epochs else {"pairs": 0}
+    )
     meta = {
         "base": settings.model,
         "parent": speaking.name if speaking else None,
@@ -100,9 +103,10 @@ def train(
         **asdict(recipe),
         "device": device,
         "curve": course.curve,
+        "preferred": preferred,
         "held_out_before": before,
         "held_out_speaking": said_now,
-        "held_out_after": held_out_loss(student, examined) if test else course.best,
+        "held_out_after": held_out_loss(student, examined),
         "closed_book": asdict(closed_book(student, tokenizer)),
         "memory": needed.figures(),
         "tokens": course.tokens,
