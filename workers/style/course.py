@@ -43,7 +43,7 @@ class Course:
         self.curve: list[dict[str, float]] = []
         self.tokens, self.seconds, self.step = 0, 0.0, 0
         self.best = math.inf
-        self._student, self._recipe, self._tell, self._task = student, recipe, tell, task
+        self.student, self._recipe, self._tell, self._task = student, recipe, tell, task
         self._to_learn, self._examined = list(to_learn), examined
         self._parameters = [one for one in student.parameters() if one.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
@@ -53,20 +53,20 @@ class Course:
     def run(self, before: float) -> None:
         """All epochs, or fewer where the held-out loss, now `before`, rises; the best weights remain."""
         self.curve.append({"step": 0, "held_out": before})
-        self.best, best_weights = before, _weights(self._student)
+        self.best, best_weights = before, _weights(self.student)
         order = random.Random(self._recipe.seed)
         for _ in range(self._recipe.epochs):
             self._epoch(order.sample(self._to_learn, len(self._to_learn)))
-            loss = self._checked(self._task.held_out(self._student, self._examined))
+            loss = self._checked(self._task.held_out(self.student, self._examined))
             self.curve.append({"step": self.step, "held_out": loss})
             if loss >= self.best:
                 break
             self.best = loss
-            best_weights = _weights(self._student)
-        set_peft_model_state_dict(self._student, best_weights)
+            best_weights = _weights(self.student)
+        set_peft_model_state_dict(self.student, best_weights)
 
     def _epoch(self, shuffled: Sequence[Any]) -> None:
-        self._student.train()
+        self.student.train()
         for batch in shuffled:
             begun = time.perf_counter()
             loss = self._learn(batch)
@@ -76,7 +76,7 @@ class Course:
             self._tell({"stage": "training", "step": self.step, "steps": self.steps, "loss": round(loss, 4)})
 
     def _learn(self, batch: Any) -> float:
-        loss = self._task.loss(self._student, batch)
+        loss = self._task.loss(self.student, batch)
         self._checked(loss.item())
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)

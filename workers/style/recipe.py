@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from bot.settings import Settings
 from workers.style.lessons import Lesson
@@ -41,13 +41,17 @@ class Recipe:
         rank, method = settings.train_rank, settings.train_method
         return cls(
             rank,
-            RSLORA_ALPHA if method == "rslora" else 2 * rank,
+            _alpha(rank, method),
             settings.train_epochs,
             settings.train_learning_rate,
             method=method,
             replay_share=settings.train_replay_share,
             preference_epochs=settings.train_preference_epochs,
         )
+
+    def changed(self, rank: int, **others: Any) -> "Recipe":
+        """Another rank, whose scale is that of this method, and whatever else is to be different."""
+        return replace(self, rank=rank, alpha=_alpha(rank, self.method), **others)
 
     @property
     def preferring(self) -> "Recipe":
@@ -65,3 +69,7 @@ class Recipe:
         characters = sum(len(one.answer) + sum(len(m["content"]) for m in one.messages) for one in lessons)
         shown = (self.epochs * (1 + self.replay_share) + 2 * self.preference_epochs) * characters
         return round(shown / CHARACTERS_PER_TOKEN / tokens_per_second)
+
+
+def _alpha(rank: int, method: Method) -> int:
+    return RSLORA_ALPHA if method == "rslora" else 2 * rank

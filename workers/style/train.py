@@ -22,7 +22,7 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import dpo, keeping, memory, store
+from workers.style import dpo, keeping, memory, search, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.known import Messages
@@ -77,7 +77,6 @@ def train(
     recipe, begun = Recipe.of(settings), time.perf_counter()
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
-    torch.manual_seed(recipe.seed)
     base, tokenizer, device = load_base(settings)
     stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
     examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
@@ -87,9 +86,14 @@ def train(
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
-    student = with_adapter(base, recipe, settings.model)
-    course = Course(student, recipe, to_learn, stops_by, tell)
-    course.run(begins_at)
+    def learned(by: Recipe) -> Course:
+        course = Course(with_adapter(base, by, settings.model), by, to_learn, stops_by, tell)
+        course.run(begins_at)
+        return course
+
+    recipe, searched = _searched(settings, recipe, learned)
+    course = learned(recipe)
+    student = course.student
     preferred = (
         dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell) if recipe.preference_epochs else {"pairs": 0}
     )
@@ -104,6 +108,7 @@ def train(
         "device": device,
         "curve": course.curve,
         "preferred": preferred,
+        "searched": searched,
         "held_out_before": before,
         "held_out_speaking": said_now,
         "held_out_after": held_out_loss(student, examined),
@@ -144,8 +149,9 @@ def load_base(settings: Settings) -> tuple[Any, Any, str]:
 
 
 def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
-    """The base with a fresh adapter, which at first changes nothing. It goes by `base_name`, not by the folder that the
-    base happened to be read from."""
+    """The base with a fresh adapter, the same for every seed, which at first changes nothing. It goes by `base_name`,
+    not by the folder that the base happened to be read from."""
+    torch.manual_seed(recipe.seed)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -164,6 +170,21 @@ def digest(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> str:
     """SHA-256 of everything that was learned from and examined on."""
     content = [[asdict(one) for one in part] for part in (lessons, held_out)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _searched(
+    settings: Settings, recipe: Recipe, learned: Callable[[Recipe], Course]
+) -> tuple[Recipe, list[dict[str, Any]]]:
+    """The recipe to learn by, and what was tried where one is searched for."""
+    if not settings.train_search_trials:
+        return recipe, []
+
+    def attempt(by: Recipe) -> float:
+        course = learned(by)
+        course.student.unload()  # the base is as it was
+        return course.best
+
+    return search.best(recipe, settings.train_search_trials, attempt)
 
 
 def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> float:
