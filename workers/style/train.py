@@ -62,19 +62,21 @@ def train(
     speaking: Adapter | None = None,
     test: Sequence[Lesson] = (),
     notes: Notes = NO_NOTES,
+    recipe: Recipe | None = None,
 ) -> Trained:
     """Train the adapter `name` on the base model and write it to its folder, with `meta.json`.
 
     Training stops by `held_out`. The losses for the gate are taken on `test`, or on `held_out` where there is none;
-    `speaking` is examined on them, too. Raises `ModelMissing`, and `TrainingRefused` where
-    there is too little to learn from, the loss is no number or the disk is full; nothing is left behind then.
+    `speaking` is examined on them, too. Without a `recipe` the settings' one is taken. Raises `ModelMissing`, and
+    `TrainingRefused` where there is too little to learn from, the loss is no number or the disk is full; nothing is
+    left behind then.
     """
     if not lessons or not held_out:
         raise TrainingRefused(
             "The approved rows ask too few different questions to learn from some and be examined on others; approve "
             "rewrites of other questions."
         )
-    recipe, begun = Recipe.of(settings), time.perf_counter()
+    recipe, begun = recipe or Recipe.of(settings), time.perf_counter()
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
     base, tokenizer, device = load_base(settings)
