@@ -1,12 +1,13 @@
 """How fast a style is learned, beside trl's SFTTrainer: the same rows, the same recipe, in turns.
 
 `python -m tests.benchmarks.trainers [--rounds 3] [--epochs 2]`: tokens a second of the optimizer steps alone, padding
-not counted, and the loss on the same held-out rows afterwards. Both see the same token ids and take the loss on the
-same answers.
+not counted, and the loss on the same held-out rows afterwards. Both see the same token ids in the same batches in the
+same order, and take the loss on the same answers, so that the losses can be held beside each other.
 """
 
 import argparse
 import logging
+import random
 import statistics
 import tempfile
 import time
@@ -93,7 +94,8 @@ def theirs(
     student = with_adapter(base, recipe, settings.model)
     config = SFTConfig(
         output_dir=str(folder / "trl"),
-        num_train_epochs=recipe.epochs,
+        num_train_epochs=1,  # which holds them all, in our order
+        train_sampling_strategy="sequential",
         per_device_train_batch_size=recipe.rows_per_batch,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="linear",
@@ -111,11 +113,20 @@ def theirs(
         seed=recipe.seed,
     )
     clock = _Clock()
-    trainer = SFTTrainer(student, config, train_dataset=_dataset(learn), processing_class=tokenizer, callbacks=[clock])
+    shown = _dataset(_in_our_order(learn, recipe))
+    trainer = SFTTrainer(student, config, train_dataset=shown, processing_class=tokenizer, callbacks=[clock])
     trainer.train()
     tokens = recipe.epochs * sum(len(one.tokens) for one in learn)
     examined: list[Batch] = batches(held_out, recipe.rows_per_batch, device)
     return Figures(tokens / clock.seconds, held_out_loss(student, examined))
+
+
+def _in_our_order(learn: Sequence[Example], recipe: Recipe) -> list[Example]:
+    """All rows of all epochs, as `Course` goes through them."""
+    ranked, size = sorted(learn, key=lambda one: len(one.tokens)), recipe.rows_per_batch
+    groups = [ranked[start : start + size] for start in range(0, len(ranked), size)]
+    order = random.Random(recipe.seed)
+    return [one for _ in range(recipe.epochs) for group in order.sample(groups, len(groups)) for one in group]
 
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
