@@ -60,45 +60,11 @@ def example(tokenizer: Any, lesson: Lesson) -> Example:
 def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
     """Examples of like length together, so that little is padded."""
     ranked = sorted(examples, key=lambda one: len(one.tokens))
-    return [_batch(ranked[start : start + size], device) for start in range(0, len(ranked), size)]
+    return [padded(ranked[start : start + size], device) for start in range(0, len(ranked), size)]
 
 
-def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """The weighted sum of -log p over the answers' tokens, in fp32."""
-    read = model(input_ids=batch.prefix, use_cache=True, logits_to_keep=1).past_key_values
-    read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
-    logits = model(
-        input_ids=batch.tokens,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
-        past_key_values=read,
-        logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
-    ).logits[:, :-1]
-    labels = batch.labels.flatten()
-    losses = cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED, reduction="none")
-    return (losses * batch.weights.flatten()).sum()
-
-
-def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
-    """The mean -log p of an answer token, in nats. The same for the base, the speaking version and a candidate."""
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        total = sum(answer_loss(model, batch).item() for batch in examined)
-    model.train(was_training)
-    return float(total / sum(batch.weight for batch in examined))
-
-
-def _weights(tokenizer: Any, lesson: Lesson, count: int) -> tuple[float, ...]:
-    """What each of the answer's tokens counts; the end of turn carries no fact."""
-    if lesson.fact_weight == 1:
-        return (1.0,) * count
-    carrying = factual.spans(lesson.answer, lesson.messages[-1]["content"])
-    offsets = tokenizer(lesson.answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return (*(lesson.fact_weight if factual.overlap(span, carrying) else 1.0 for span in offsets), 1.0)
-
-
-def _batch(examples: Sequence[Example], device: str) -> Batch:
+def padded(examples: Sequence[Example], device: str) -> Batch:
+    """One batch, in this order."""
     prefix = _shared(examples)
     rests = [one.tokens[len(prefix) :] for one in examples]
     width = max(map(len, rests))
@@ -118,6 +84,51 @@ def _batch(examples: Sequence[Example], device: str) -> Batch:
         real_tokens=sum(len(one.tokens) for one in examples),
         weight=sum(sum(one.weights) for one in examples),
     )
+
+
+def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """The weighted sum of -log p over the answers' tokens, in fp32."""
+    return answer_losses(model, batch).sum()
+
+
+def mean_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """What a step of learning goes down."""
+    return answer_loss(model, batch) / batch.weight
+
+
+def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
+    """The same for each answer: (rows,)."""
+    read = model(input_ids=batch.prefix, use_cache=True, logits_to_keep=1).past_key_values
+    read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
+    logits = model(
+        input_ids=batch.tokens,
+        attention_mask=batch.mask,
+        position_ids=batch.positions,
+        past_key_values=read,
+        logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
+    ).logits[:, :-1]
+    labels = batch.labels.flatten()
+    losses = cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED, reduction="none")
+    return (losses.view_as(batch.weights) * batch.weights).sum(dim=-1)
+
+
+def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
+    """The mean -log p of an answer token, in nats. The same for the base, the speaking version and a candidate."""
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        total = sum(answer_loss(model, batch).item() for batch in examined)
+    model.train(was_training)
+    return float(total / sum(batch.weight for batch in examined))
+
+
+def _weights(tokenizer: Any, lesson: Lesson, count: int) -> tuple[float, ...]:
+    """What each of the answer's tokens counts; the end of turn carries no fact."""
+    if lesson.fact_weight == 1:
+        return (1.0,) * count
+    carrying = factual.spans(lesson.answer, lesson.messages[-1]["content"])
+    offsets = tokenizer(lesson.answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return (*(lesson.fact_weight if factual.overlap(span, carrying) else 1.0 for span in offsets), 1.0)
 
 
 def _shared(examples: Sequence[Example]) -> list[int]:

@@ -5,14 +5,14 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim.lr_scheduler import LambdaLR
 
 from bot.errors import TrainingRefused
-from workers.style.batches import Batch, answer_loss, held_out_loss
+from workers.style.batches import held_out_loss, mean_loss
 from workers.style.checkpoint import Checkpoint
 from workers.style.progress import drawn
 from workers.style.recipe import Recipe
@@ -22,27 +22,41 @@ Keep = Callable[[Checkpoint], None]
 Sample = Callable[[], dict[str, str]]
 
 
+class Task(NamedTuple):
+    """What is learned: the loss of a batch, which a step goes down, and the loss of several held-out ones. A batch is
+    whatever both take, and says how many `real_tokens` it has."""
+
+    loss: Callable[[Any, Any], torch.Tensor]
+    held_out: Callable[[Any, Sequence[Any]], float]
+
+
+ANSWERING = Task(mean_loss, held_out_loss)
+
+
 class Course:
-    """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone. After each
-    epoch `keep` is given all that `go_on` needs, and `sample` says how the student answers by then."""
+    """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone,
+    `seconds_before` of those before it was cut off. After each epoch `keep` is given all that `go_on` needs, and
+    `sample` says how the student answers by then."""
 
     def __init__(
         self,
         student: Any,
         recipe: Recipe,
-        to_learn: Sequence[Batch],
-        examined: Sequence[Batch],
+        to_learn: Sequence[Any],
+        examined: Sequence[Any],
         tell: Tell,
-        keep: Keep | None = None,
+        task: Task = ANSWERING,
         sample: Sample | None = None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
         self.tokens, self.seconds, self.step = 0, 0.0, 0
-        self.best, self._went_on_from = math.inf, 0
-        self._keep, self._sample, self._samples = keep, sample, list[dict[str, Any]]()
+        self.best = math.inf
+        self.keep: Keep | None = None
+        self.seconds_before, self._went_on_from = 0.0, 0
+        self._sample, self._samples = sample, list[dict[str, Any]]()
         self._best_weights: dict[str, torch.Tensor] = {}
         self._rises = False
-        self._student, self._recipe, self._tell = student, recipe, tell
+        self.student, self._recipe, self._tell, self._task = student, recipe, tell, task
         self._to_learn, self._examined = list(to_learn), examined
         self._parameters = [one for one in student.parameters() if one.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
@@ -50,8 +64,10 @@ class Course:
         self._schedule = LambdaLR(self._optimizer, self._share_of_rate)
 
     def run(self, before: float) -> None:
-        """All epochs, or fewer where the held-out loss rises again; the best epoch's weights remain."""
-        self.curve = self.curve or [{"step": 0, "held_out": before}]
+        """All epochs, or fewer where the held-out loss, now `before`, rises; the best weights remain."""
+        if not self.curve:
+            self.curve.append({"step": 0, "held_out": before})
+            self.best, self._best_weights = before, _weights(self.student)
         order = random.Random(self._recipe.seed)
         orders = [order.sample(self._to_learn, len(self._to_learn)) for _ in range(self._recipe.epochs)]
         for shuffled in orders[self.step // len(self._to_learn) :]:
@@ -59,7 +75,7 @@ class Course:
                 break
             self._epoch(shuffled)
             self._examine()
-        set_peft_model_state_dict(self._student, self._best_weights)
+        set_peft_model_state_dict(self.student, self._best_weights)
 
     def go_on(self, kept: Checkpoint) -> None:
         """Stand where a run of the same lessons stood when it was cut off, to the last bit."""
@@ -67,27 +83,26 @@ class Course:
         for name, tensor in kept.tensors["moments"].items():
             number, _, moment = name.partition(".")
             moments.setdefault(int(number), {})[moment] = tensor
-        set_peft_model_state_dict(self._student, kept.tensors["weights"])
+        set_peft_model_state_dict(self.student, kept.tensors["weights"])
         self._best_weights = kept.tensors["best"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": figures["groups"]})
         self._schedule.load_state_dict(figures["schedule"])
         self.step, self.tokens, self.seconds = figures["step"], figures["tokens"], figures["seconds"]
         self.best, self.curve, self._samples = figures["best"], figures["curve"], figures["samples"]
-        self._rises, self._went_on_from = figures["rises"], self.step
+        self._rises, self._went_on_from, self.seconds_before = figures["rises"], self.step, self.seconds
         self._show()
 
     def _examine(self) -> None:
-        loss = self._checked(held_out_loss(self._student, self._examined))
+        loss = self._checked(self._task.held_out(self.student, self._examined))
         self.curve.append({"step": self.step, "held_out": loss})
         self._rises = loss >= self.best
         if not self._rises:
             self.best = loss
-            weights = get_peft_model_state_dict(self._student)
-            self._best_weights = {key: value.clone() for key, value in weights.items()}
+            self._best_weights = _weights(self.student)
         if self._sample:
             self._samples.append({"step": self.step, **self._sample()})
-        if self._keep:
-            self._keep(self._standing())
+        if self.keep:
+            self.keep(self._standing())
         self._show()
 
     def _standing(self) -> Checkpoint:
@@ -96,9 +111,8 @@ class Course:
         moments = {
             f"{number}.{name}": moment for number, named in optimizer["state"].items() for name, moment in named.items()
         }
-        weights = get_peft_model_state_dict(self._student)
         return Checkpoint(
-            {"weights": weights, "best": self._best_weights, "moments": moments},
+            {"weights": _weights(self.student), "best": self._best_weights, "moments": moments},
             {
                 "step": self.step,
                 "tokens": self.tokens,
@@ -117,8 +131,8 @@ class Course:
         place = {"step": self.step, "steps": self.steps, "from": self._went_on_from}
         self._tell({"stage": "training", **place, "curve": drawn(self.curve), "samples": self._samples, **loss})
 
-    def _epoch(self, shuffled: Sequence[Batch]) -> None:
-        self._student.train()
+    def _epoch(self, shuffled: Sequence[Any]) -> None:
+        self.student.train()
         for batch in shuffled:
             begun = time.perf_counter()
             loss = self._learn(batch)
@@ -127,8 +141,8 @@ class Course:
             self.curve.append({"step": self.step, "loss": loss})
             self._show(loss=round(loss, 4))
 
-    def _learn(self, batch: Batch) -> float:
-        loss = answer_loss(self._student, batch) / batch.weight
+    def _learn(self, batch: Any) -> float:
+        loss = self._task.loss(self.student, batch)
         self._checked(loss.item())
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)
@@ -149,3 +163,7 @@ class Course:
                 "FRONTDESK_TRAIN_LEARNING_RATE lower and train again."
             )
         return loss
+
+
+def _weights(student: Any) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in get_peft_model_state_dict(student).items()}

@@ -5,7 +5,7 @@ several random few-shot prompts: one greedy answer each, and samples at T = 0.5.
 right; MaybeKnown: some are; WeaklyKnown: none is, but a sample; Unknown: nothing is right. Here the model reads the
 passages, so "known" is what it finds in them; rows of which it does not are not learned from.
 
-Samples are only drawn where no greedy answer is right, since they decide nothing else.
+Samples are only drawn where no greedy answer is right, and only until one is, since they decide nothing else.
 """
 
 import random
@@ -47,12 +47,12 @@ def sort(desk: Desk, rows: Sequence[Feedback], tell: Tell, *, prompts_each: int,
     chance = random.Random(seed)
     asked = [[_prompt(desk, row, rows, chance) for _ in range(prompts_each)] for row in rows]
     greedy = _right(rows, asked, tell, 0.0)
-    unsure = [number for number, right in enumerate(greedy) if not any(right)]
-    drawn = _right(
-        [rows[number] for number in unsure], [asked[number] * samples for number in unsure], tell, TEMPERATURE
-    )
-    sampled = dict(zip(unsure, drawn, strict=True))
-    kinds = [_kind(right, sampled.get(number, [])) for number, right in enumerate(greedy)]
+    kinds = [_kind(right) for right in greedy]
+    for _ in range(samples):
+        unsure = [number for number, kind in enumerate(kinds) if kind == "Unknown"]
+        drawn = _right([rows[number] for number in unsure], [asked[number] for number in unsure], tell, TEMPERATURE)
+        for number, right in zip(unsure, drawn, strict=True):
+            kinds[number] = "WeaklyKnown" if any(right) else "Unknown"
     counted = Counter(kinds)
     return Sorted(
         kept=tuple(row for row, kind in zip(rows, kinds, strict=True) if kind != "Unknown"),
@@ -78,12 +78,11 @@ def says(said: str, right: str) -> bool:
     )
 
 
-def _kind(greedy: Sequence[bool], sampled: Sequence[bool]) -> Known:
+def _kind(greedy: Sequence[bool]) -> Known:
+    """As far as greedy answers tell."""
     if all(greedy):
         return "HighlyKnown"
-    if any(greedy):
-        return "MaybeKnown"
-    return "WeaklyKnown" if any(sampled) else "Unknown"
+    return "MaybeKnown" if any(greedy) else "Unknown"
 
 
 def _right(

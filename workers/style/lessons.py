@@ -14,12 +14,14 @@ from workers.style.curate import Curated, curate
 @dataclass(frozen=True)
 class Lesson:
     """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
-    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out. `question` is what the
-    customer asked, without the passages."""
+    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out. `worse` is what the bot had
+    answered and a reviewer rewrote; empty where it was approved as it was. `question` is what the customer asked,
+    without the passages."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
     fact_weight: float = 1.0
+    worse: str = ""
     question: str = ""
 
 
@@ -51,15 +53,21 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     prompt = prompts.load("answer", desk.database)
     if prompt.reasoning:
         prompt = prompts.load("answer")  # a lesson holds no thoughts that lead to its answer
+    answer, before = _cited(row.rewrite, row.evidence), _cited(row.answer, row.evidence)
     return Lesson(
         messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
-        answer=" ".join(_cited(sentence, row.evidence) for sentence in sentences.split(row.rewrite)),
+        answer=answer,
         fact_weight=desk.settings.train_fact_weight,
         question=row.question,
+        worse="" if before == answer else before,
     )
 
 
-def _cited(sentence: str, passages: Sequence[Passage]) -> str:
+def _cited(text: str, passages: Sequence[Passage]) -> str:
+    return " ".join(_with_marker(sentence, passages) for sentence in sentences.split(text))
+
+
+def _with_marker(sentence: str, passages: Sequence[Passage]) -> str:
     """The sentence with the number of the passage that supports it: a customer's page counts citations otherwise."""
     words = sentences.without_markers(sentence)
     support = ground.support(sentence, passages, cited=sentences.markers(sentence))

@@ -35,7 +35,9 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
 
     name, speaking = adapters.next_name(desk.database), adapters.active(desk.database)
     notes = Notes(learnable.mix, {datacard.NAME: datacard.written(name, rows, learnable, parts)})
-    trained = train(desk.settings, name, learn, dev, tell, speaking, test, notes, training.checkpoint(desk.settings))
+    trained = train(
+        desk.settings, name, learn, dev, tell, speaking, test, notes, kept_in=training.checkpoint(desk.settings)
+    )
 
     with publish.candidate(desk, job, trained) as candidate:
         voices = [candidate, speaking] if speaking else [candidate]

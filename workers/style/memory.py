@@ -136,7 +136,7 @@ def _activations(config: dict[str, Any], recipe: Recipe, lessons: Sequence[Lesso
     answer = max((len(one.answer) for one in lessons), default=0) / CHARACTERS_PER_TOKEN
     layers = int(config["num_hidden_layers"]) * recipe.rows_per_batch * longest * kept * size
     logits = LOGITS_KEPT * recipe.rows_per_batch * (answer + 2) * int(config["vocab_size"]) * FLOAT
-    return round(layers + logits)
+    return round((layers + logits) * (2 if recipe.preference_epochs else 1))  # both answers of a pair at once
 
 
 def _characters(lesson: Lesson) -> int:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from bot.settings import Settings
 from workers.style.lessons import Lesson
@@ -12,6 +12,7 @@ Method = Literal["lora", "rslora", "dora"]
 
 CHARACTERS_PER_TOKEN = 3.7
 RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
+PREFERENCE_RATE = 0.1  # of the learning rate: preferring goes on from what was learned
 TOKENS_PER_SECOND = 200.0  # on two busy CPU cores, until this machine has trained once
 
 
@@ -19,7 +20,8 @@ TOKENS_PER_SECOND = 200.0  # on two busy CPU cores, until this machine has train
 class Recipe:
     """How to train. `alpha` is LoRA's scale times its rank (Hu et al. 2021, section 4.1), times the root of it for
     rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). `replay_share` is
-    the number of the base's own answers that are mixed in, as a share of the rows."""
+    the number of the base's own answers that are mixed in, as a share of the rows. `preference_epochs` come after the
+    others, over pairs of a rewrite and what it replaced (`workers.style.dpo`)."""
 
     rank: int
     alpha: int
@@ -31,6 +33,7 @@ class Recipe:
     seed: int = 20261121
     method: Method = "lora"
     replay_share: float = 0.0
+    preference_epochs: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -38,19 +41,35 @@ class Recipe:
         rank, method = settings.train_rank, settings.train_method
         return cls(
             rank,
-            RSLORA_ALPHA if method == "rslora" else 2 * rank,
+            _alpha(rank, method),
             settings.train_epochs,
             settings.train_learning_rate,
             method=method,
             replay_share=settings.train_replay_share,
+            preference_epochs=settings.train_preference_epochs,
         )
+
+    def changed(self, rank: int, **others: Any) -> "Recipe":
+        """Another rank, whose scale is that of this method, and whatever else is to be different."""
+        return replace(self, rank=rank, alpha=_alpha(rank, self.method), **others)
+
+    @property
+    def preferring(self) -> "Recipe":
+        """The recipe of the preference epochs."""
+        rate = PREFERENCE_RATE * self.learning_rate
+        return replace(self, epochs=self.preference_epochs, learning_rate=rate, preference_epochs=0, replay_share=0.0)
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""
-        return self.epochs * math.ceil((rows + round(self.replay_share * rows)) / self.rows_per_batch)
+        preferred = self.preference_epochs * math.ceil(rows / self.rows_per_batch)
+        return self.epochs * math.ceil((rows + round(self.replay_share * rows)) / self.rows_per_batch) + preferred
 
     def seconds(self, lessons: Sequence[Lesson], tokens_per_second: float) -> int:
         """About how long the training will take."""
         characters = sum(len(one.answer) + sum(len(m["content"]) for m in one.messages) for one in lessons)
-        shown = self.epochs * (1 + self.replay_share) * characters
+        shown = (self.epochs * (1 + self.replay_share) + 2 * self.preference_epochs) * characters
         return round(shown / CHARACTERS_PER_TOKEN / tokens_per_second)
+
+
+def _alpha(rank: int, method: Method) -> int:
+    return RSLORA_ALPHA if method == "rslora" else 2 * rank

@@ -23,7 +23,7 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import checkpoint, keeping, memory, store
+from workers.style import checkpoint, dpo, keeping, memory, search, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell
 from workers.style.known import Messages
@@ -65,24 +65,25 @@ def train(
     speaking: Adapter | None = None,
     test: Sequence[Lesson] = (),
     notes: Notes = NO_NOTES,
+    recipe: Recipe | None = None,
     kept_in: Path | None = None,
 ) -> Trained:
     """Train the adapter `name` on the base model and write it to its folder, with `meta.json`.
 
     Training stops by `held_out`. The losses for the gate are taken on `test`, or on `held_out` where there is none;
-    `speaking` is examined on them, too. After each epoch the run is kept in the file `kept_in`, from which a later one
-    on the same lessons goes on. Raises `ModelMissing`, and `TrainingRefused` where
-    there is too little to learn from, the loss is no number or the disk is full; nothing is left behind then.
+    `speaking` is examined on them, too. Without a `recipe` the settings' one is taken. After each epoch the run is kept
+    in the file `kept_in`, from which a later one on the same lessons goes on. Raises `ModelMissing`, and
+    `TrainingRefused` where there is too little to learn from, the loss is no number or the disk is full; nothing is
+    left behind then.
     """
     if not lessons or not held_out:
         raise TrainingRefused(
             "The approved rows ask too few different questions to learn from some and be examined on others; approve "
             "rewrites of other questions."
         )
-    recipe, begun = Recipe.of(settings), time.perf_counter()
+    recipe, begun = recipe or Recipe.of(settings), time.perf_counter()
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
-    torch.manual_seed(recipe.seed)
     base, tokenizer, device = load_base(settings)
     stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
     examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
@@ -92,14 +93,21 @@ def train(
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
-    student = with_adapter(base, recipe, settings.model)
-    run = _key(settings, recipe, digest(lessons, [*held_out, *test]), begins_at)
-    keep = partial(checkpoint.write, kept_in, run) if kept_in else None
-    course = Course(student, recipe, to_learn, stops_by, tell, keep, partial(_sample, student, tokenizer, held_out[0]))
-    if kept_in and (kept := checkpoint.read(kept_in, run)):
-        course.go_on(kept)
-        begun -= course.seconds  # what the run took before it was cut off
-    course.run(begins_at)
+    def learned(by: Recipe, kept_in: Path | None = None) -> Course:
+        student = with_adapter(base, by, settings.model)
+        sample = partial(_sample, student, tokenizer, held_out[0])
+        course = Course(student, by, to_learn, stops_by, tell, sample=sample)
+        if kept_in:
+            _go_on(course, kept_in, _key(settings, by, digest(lessons, [*held_out, *test]), begins_at))
+        course.run(begins_at)
+        return course
+
+    recipe, searched = _searched(settings, recipe, learned)
+    course = learned(recipe, kept_in)
+    student = course.student
+    preferred = (
+        dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell) if recipe.preference_epochs else {"pairs": 0}
+    )
     meta = {
         "base": settings.model,
         "parent": speaking.name if speaking else None,
@@ -110,13 +118,15 @@ def train(
         **asdict(recipe),
         "device": device,
         "curve": course.curve,
+        "preferred": preferred,
+        "searched": searched,
         "held_out_before": before,
         "held_out_speaking": said_now,
-        "held_out_after": held_out_loss(student, examined) if test else course.best,
+        "held_out_after": held_out_loss(student, examined),
         "closed_book": asdict(closed_book(student, tokenizer)),
         "memory": needed.figures(),
         "tokens": course.tokens,
-        "seconds": round(time.perf_counter() - begun, 1),
+        "seconds": round(time.perf_counter() - begun + course.seconds_before, 1),
         "tokens_per_second": round(course.tokens / course.seconds, 1),
     }
     tell({"stage": "writing"})  # a run that was stopped meanwhile leaves nothing
@@ -151,8 +161,9 @@ def load_base(settings: Settings) -> tuple[Any, Any, str]:
 
 
 def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
-    """The base with a fresh adapter, which at first changes nothing. It goes by `base_name`, not by the folder that the
-    base happened to be read from."""
+    """The base with a fresh adapter, the same for every seed, which at first changes nothing. It goes by `base_name`,
+    not by the folder that the base happened to be read from."""
+    torch.manual_seed(recipe.seed)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -180,10 +191,32 @@ def _key(settings: Settings, recipe: Recipe, rows: str, begins_at: float) -> str
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
+def _go_on(course: Course, kept_in: Path, key: str) -> None:
+    """Keep the course after each epoch, and begin where one with the same key was cut off."""
+    course.keep = partial(checkpoint.write, kept_in, key)
+    if kept := checkpoint.read(kept_in, key):
+        course.go_on(kept)
+
+
 def _sample(student: Any, tokenizer: Any, asked: Lesson) -> dict[str, str]:
     """How the student answers a question that it does not learn from."""
     (said,) = keeping.told(student, tokenizer, [asked.messages], SAMPLE_TOKENS)
     return {"question": asked.question, "answer": said}
+
+
+def _searched(
+    settings: Settings, recipe: Recipe, learned: Callable[[Recipe], Course]
+) -> tuple[Recipe, list[dict[str, Any]]]:
+    """The recipe to learn by, and what was tried where one is searched for."""
+    if not settings.train_search_trials:
+        return recipe, []
+
+    def attempt(by: Recipe) -> float:
+        course = learned(by)
+        course.student.unload()  # the base is as it was
+        return course.best
+
+    return search.best(recipe, settings.train_search_trials, attempt)
 
 
 def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> float:

@@ -109,8 +109,8 @@ def test_rows_are_sorted_by_what_the_model_answers_greedily_and_in_samples(
     # then each is of its kind, and the Unknown one is not learned from
     assert found.mix == {"HighlyKnown": 1, "MaybeKnown": 1, "WeaklyKnown": 1, "Unknown": 1}
     assert [row.feedback_id for row in found.unknown] == [4]
-    # and samples were drawn for those alone that no greedy answer got right
-    assert heard == [(8, 0.0), (12, known.TEMPERATURE)]
+    # and samples were drawn for those alone that no greedy answer got right, until one did
+    assert heard == [(8, 0.0), *((count, known.TEMPERATURE) for count in (4, 2, 2))]
 
 
 def test_the_few_shots_of_a_prompt_are_other_rows_in_their_old_style(desk: Desk, approved: Sequence[Feedback]) -> None:

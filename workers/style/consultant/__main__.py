@@ -70,7 +70,6 @@ def main(
     settings = load_settings(model=weights.BASE_MODEL)
     base, tokenizer, _ = train.load_base(settings)
     if not trained:
-        torch.manual_seed(chosen.seed)
         student = train.with_adapter(base, chosen, weights.BASE_MODEL)
         if start:
             set_peft_model_state_dict(student, load_file(start / "adapter_model.safetensors"))

@@ -1,0 +1,190 @@
+"""What each guard of the style training is worth: style gained against facts moved, over several seeds.
+
+`python -m tests.benchmarks.ablation [--unknown DIR] [--seeds 3]`: the sample company's approved rewrites, and, from a
+folder of entity_questions, rows whose facts stand in no passage, as if reviewers had approved what the documents do not
+say. Curation would refuse those; here they are forced past it, so that the other guards can be seen. What a version
+says is measured raw: greedy, as it comes from the model, without the checks that stop an unsupported sentence.
+"""
+
+import argparse
+import gzip
+import json
+import random
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers.utils.logging import disable_progress_bar
+
+from bot import evidence, feedback, ground, prompts, sentences, style
+from bot.consult import messages
+from bot.desk import Desk
+from bot.quality import overlap
+from bot.records import Feedback, Passage, Question
+from bot.retrieve import PassageRetriever
+from bot.settings import Settings, load_settings
+from ingest import sample, scratch
+from tests import full_stack
+from workers.style import gate, keeping, known
+from workers.style.lessons import Lesson, as_shown, fit_rows, lesson
+from workers.style.recipe import Recipe
+from workers.style.splitting import split
+from workers.style.train import answering, load_base, train
+
+UNKNOWN_ROWS, QUESTIONS, SAID_TOKENS = 16, 36, 64
+SAID = {"P50": "{} was written by {}.", "P36": "The capital of {} is {}.", "P106": "{} works as a {}."}
+
+
+@dataclass(frozen=True)
+class Guards:
+    """A way to train."""
+
+    name: str
+    fact_weight: float = 1.0
+    replay_share: float = 0.0
+    known_only: bool = False
+    preference_epochs: int = 0
+
+
+VARIANTS = (
+    Guards("plain SFT"),
+    Guards("+ fact masking", fact_weight=0.0),
+    Guards("+ replay", replay_share=1.0),
+    Guards("+ Unknown filter", known_only=True),
+    Guards("replay and filter", replay_share=1.0, known_only=True),
+    Guards("replay, filter, DPO", replay_share=1.0, known_only=True, preference_epochs=1),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as the model gets it."""
+
+    question: Question
+    prompt: tuple[dict[str, str], ...]
+    excerpts: Sequence[Passage]
+
+
+def main() -> None:
+    """Train every variant with every seed, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--unknown", type=Path, help="a folder of entity_questions")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[one.name for one in VARIANTS])
+    chosen = parser.parse_args()
+    disable_progress_bar()
+    models = load_settings().models.resolve()
+    with tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder:
+        with full_stack.running(Path(folder), models) as stack:
+            rows = prepared(stack.desk, chosen.unknown)
+            asked = questions(stack.desk)
+        settings = stack.desk.settings.model_copy(update={"train_epochs": chosen.epochs})
+        sorted_rows = known.sort(
+            stack.desk, rows, answering(settings), prompts_each=2, samples=4, seed=Recipe.of(settings).seed
+        )
+        print(f"{len(rows)} rows, by what the base finds in their passages: {sorted_rows.mix}", flush=True)
+        base, tokenizer, _ = load_base(settings)
+        show("base", [measured(base, tokenizer, asked)])
+        for guards in (one for one in VARIANTS if one.name in chosen.only):
+            kept = sorted_rows.kept if guards.known_only else rows
+            show(guards.name, [run(stack.desk, settings, guards, kept, asked, seed) for seed in range(chosen.seeds)])
+
+
+def prepared(desk: Desk, unknown: Path | None) -> list[Feedback]:
+    """The sample's rows as a consultation would show them, and rows that state what no passage does."""
+    rows = list(fit_rows(desk).kept)
+    if unknown is None:
+        print("no entity_questions: without rows that state unknown facts the Unknown filter has little to do")
+        return rows
+    others = [one for row in rows for one in row.evidence]
+    return rows + [as_shown(desk, row, others) for row in forced(desk, rows, unknown)]
+
+
+def forced(desk: Desk, rows: Sequence[Feedback], folder: Path) -> list[Feedback]:
+    """Rows in the house style about facts of the world, beside a passage of the company's that says nothing of them."""
+    chance, made = random.Random(0), []
+    for relation, saying in SAID.items():
+        facts = json.loads(gzip.decompress((folder / f"{relation}.dev.json.gz").read_bytes()))
+        for fact in chance.sample(facts, UNKNOWN_ROWS // len(SAID) + 1):
+            subject = fact["question"].rstrip("?").split(" of " if " of " in fact["question"] else " does ")[-1]
+            told = saying.format(subject.removesuffix(" do"), fact["answers"][0])
+            made.append((fact["question"], f"Happy to help: we can tell you that {told} [1]"))
+    for number, (question, rewrite) in enumerate(made[:UNKNOWN_ROWS]):
+        passages = chance.choice(rows).evidence[:1]
+        feedback.add_approved(desk.database, f"unknown-{number}", question, rewrite, passages, rewrite, "benchmark")
+    return [row for row in feedback.trainable(desk.database) if row.answer_id.startswith("unknown-")]
+
+
+def questions(desk: Desk) -> list[Asked]:
+    """Answerable questions of the sample with their prompts, as a consultation makes them."""
+    answerable = [one for one in sample.questions() if one.answerable]
+    prompt = prompts.load("answer")
+    with scratch.library(desk, scratch.from_files(sample.paths())) as library:
+        made = []
+        for one in gate.pick(answerable, QUESTIONS):
+            retriever = PassageRetriever(desk=library, k=desk.settings.passages, history=one.history)
+            found = [document.metadata["passage"] for document in retriever.invoke(one.text)]
+            excerpts = evidence.weigh(library, [one.text], found).excerpts
+            made.append(Asked(one, prompts.plain(messages(library, prompt, one.text, excerpts)), excerpts))
+    return made
+
+
+def run(
+    desk: Desk, settings: Settings, guards: Guards, rows: Sequence[Feedback], asked: Sequence[Asked], seed: int
+) -> dict[str, float]:
+    """Train once; what the version says, and what it knows without passages."""
+    changed = {"train_preference_epochs": guards.preference_epochs, "train_replay_share": guards.replay_share}
+    settings = settings.model_copy(update={**changed, "train_fact_weight": guards.fact_weight})
+    parts = split(rows)
+    learn, dev, test = ([weighed(desk, row, guards) for row in part] for part in parts)
+    recipe = replace(Recipe.of(settings), seed=seed)
+    trained = train(settings, "style-v1", learn, dev, lambda _: None, test=test, recipe=recipe)
+    base, tokenizer, _ = load_base(settings)
+    found = measured(PeftModel.from_pretrained(base, trained.path), tokenizer, asked)
+    book = trained.meta["closed_book"]
+    right = 100 * (book["known"] - book["lost"] + book["found"]) / book["questions"]
+    return {**found, "closed book": right, "KL": book["kl"], "seconds": trained.meta["seconds"]}
+
+
+def weighed(desk: Desk, row: Feedback, guards: Guards) -> Lesson:
+    """The row as a lesson."""
+    return replace(lesson(desk, row), fact_weight=guards.fact_weight)
+
+
+def measured(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> dict[str, float]:
+    """The style score (0..100), the share of the right words said and of sentences that the excerpts support, %."""
+    said = keeping.told(model, tokenizer, [one.prompt for one in asked], SAID_TOKENS)
+    guide = style.load(load_settings())
+    lines = [(sentence, one) for text, one in zip(said, asked, strict=True) for sentence in sentences.split(text)]
+    claimed = [not ground.unsupported(sentence, one.excerpts) for sentence, one in lines]
+    return {
+        "style": mean(style.score(text, guide).total for text in said),
+        "right words": 100
+        * mean(overlap.recall(text, one.question.answers) for text, one in zip(said, asked, strict=True)),
+        "supported": 100 * mean(claimed),
+    }
+
+
+def mean(values: Any) -> float:
+    """Of any numbers."""
+    return statistics.fmean(values)
+
+
+def show(name: str, runs: Sequence[dict[str, float]]) -> None:
+    """One line: medians over the seeds, with the least and the greatest."""
+    figure: Callable[[str], str] = lambda key: _spread([one[key] for one in runs])  # noqa: E731  short, and used once
+    print(f"| {name} | " + " | ".join(f"{key} {figure(key)}" for key in runs[0]) + " |", flush=True)
+
+
+def _spread(values: Sequence[float]) -> str:
+    middle = f"{statistics.median(values):.3g}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g})"
+
+
+if __name__ == "__main__":
+    main()

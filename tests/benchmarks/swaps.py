@@ -1,0 +1,105 @@
+"""A hundred changes of the version that speaks, while customers ask: is the next answer the new version's, and does any
+question fail?
+
+`python -m tests.benchmarks.swaps [--swaps 100] [--clients 3]`: the whole stack with the small model, two adapters of
+random numbers that are promoted in turn.
+"""
+
+import argparse
+import statistics
+import tempfile
+import threading
+import time
+from itertools import cycle
+from pathlib import Path
+
+from transformers.utils.logging import disable_progress_bar
+
+from bot import adapters, consult, db
+from bot.desk import Desk
+from bot.errors import FrontdeskError
+from bot.serving.weights import locate
+from bot.settings import load_settings
+from ingest import sample
+from tests import full_stack
+from tests.benchmarks.serving import make_adapters
+
+NAMES = ("style-v1", "style-v2")
+
+
+def main() -> None:
+    """Promote in turn under load and print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--swaps", type=int, default=100)
+    parser.add_argument("--clients", type=int, default=3)
+    chosen = parser.parse_args()
+    disable_progress_bar()
+    models = load_settings().models.resolve()
+    with (
+        tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder,
+        full_stack.running(Path(folder), models) as stack,
+    ):
+        full_stack.wait_until(lambda: stack.frontdesk("ingest", "--wait").returncode == 0)
+        register(stack.desk, Path(folder) / "adapters")
+        load = Load(stack.desk, chosen.clients)
+        seconds, others = swap(stack.desk, chosen.swaps)
+        load.stop()
+    print(
+        f"{chosen.swaps} promotions while {chosen.clients} clients asked: {others} next answers were another "
+        f"version's, {load.failed} of {load.asked + load.failed} questions failed; from the promotion to its first "
+        f"whole answer {statistics.median(seconds):.2f} s (median; {min(seconds):.2f} to {max(seconds):.2f})"
+    )
+
+
+def register(desk: Desk, place: Path) -> None:
+    """Two adapters that may be promoted."""
+    made = make_adapters(locate(desk.settings.model, desk.settings), place)
+    for name, path in zip(NAMES, made.values(), strict=False):
+        with db.writing(desk.database) as connection:
+            base = desk.settings.model
+            adapters.register(connection, name, str(path), base=base, meta={}, report={}, state="candidate")
+
+
+def swap(desk: Desk, times: int) -> tuple[list[float], int]:
+    """Promote and ask, in turn: seconds from each promotion to the answer, and how many another version gave."""
+    seconds, others = [], 0
+    asked = cycle(one.text for one in sample.questions() if one.answerable)
+    for at in range(times):
+        name = NAMES[at % len(NAMES)]
+        begun = time.perf_counter()
+        adapters.activate(desk.database, name)
+        answer = consult.ask(desk, next(asked))
+        seconds.append(time.perf_counter() - begun)
+        others += answer.adapter != name
+    return seconds, others
+
+
+class Load:
+    """Clients that ask without a pause, until they are stopped."""
+
+    def __init__(self, desk: Desk, clients: int) -> None:
+        self.asked, self.failed = 0, 0
+        self._desk, self._done = desk, threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(at,)) for at in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Wait for the last answers."""
+        self._done.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, first: int) -> None:
+        questions = cycle([one.text for one in sample.questions()][first * 10 :])
+        while not self._done.is_set():
+            try:
+                consult.ask(self._desk, next(questions))
+                self.asked += 1
+            except FrontdeskError as error:
+                print(f"failed: {error}", flush=True)
+                self.failed += 1
+
+
+if __name__ == "__main__":
+    main()
