@@ -12,6 +12,7 @@ import json
 import random
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from workers.style.recipe import Recipe
 from workers.style.splitting import split
 from workers.style.train import answering, load_base, train
 
-UNKNOWN_ROWS, QUESTIONS, SAID_TOKENS = 16, 36, 64
+UNKNOWN_ROWS, QUESTIONS, SAID_TOKENS = 12, 24, 48
 SAID = {"P50": "{} was written by {}.", "P36": "The capital of {} is {}.", "P106": "{} works as a {}."}
 
 
@@ -84,15 +85,22 @@ def main() -> None:
             rows = prepared(stack.desk, chosen.unknown)
             asked = questions(stack.desk)
         settings = stack.desk.settings.model_copy(update={"train_epochs": chosen.epochs})
+        begun = time.perf_counter()
         sorted_rows = known.sort(
             stack.desk, rows, answering(settings), prompts_each=2, samples=4, seed=Recipe.of(settings).seed
         )
-        print(f"{len(rows)} rows, by what the base finds in their passages: {sorted_rows.mix}", flush=True)
+        print(f"{len(rows)} rows, sorted in {time.perf_counter() - begun:.0f} s: {sorted_rows.mix}", flush=True)
         base, tokenizer, _ = load_base(settings)
         show("base", [measured(base, tokenizer, asked)])
-        for guards in (one for one in VARIANTS if one.name in chosen.only):
-            kept = sorted_rows.kept if guards.known_only else rows
-            show(guards.name, [run(stack.desk, settings, guards, kept, asked, seed) for seed in range(chosen.seeds)])
+        variants = [one for one in VARIANTS if one.name in chosen.only]
+        runs: dict[str, list[dict[str, float]]] = {one.name: [] for one in variants}
+        for seed in range(chosen.seeds):  # the variants in turns, so that a run that is cut off has said of all
+            for guards in variants:
+                kept = sorted_rows.kept if guards.known_only else rows
+                runs[guards.name].append(run(stack.desk, settings, guards, kept, asked, seed))
+                show(f"{guards.name}, seed {seed}", runs[guards.name][-1:])
+        for name, several in runs.items():
+            show(name, several)
 
 
 def prepared(desk: Desk, unknown: Path | None) -> list[Feedback]:
