@@ -45,7 +45,7 @@ def create_app(
     """The server as an ASGI application; the embedding models by the names under which they are asked for, and `more`
     routes."""
     metrics = Metrics(engine)
-    app = FastAPI(title="Frontdesk model server", openapi_url=None)
+    app = FastAPI(title="Frontdesk model server", docs_url=None, redoc_url=None)
     answer_problems(app)
     routes = [
         _chat_route(engine, metrics),

@@ -4,6 +4,8 @@ import torch
 
 from bot.serving.generation import GenerationRequest
 
+LEAST_TEMPERATURE = 1e-6
+
 
 class Sampler:
     """Chooses for one request; the same seed draws the same tokens."""
@@ -19,10 +21,12 @@ class Sampler:
 
     def choose(self, logits: torch.Tensor) -> int:
         """A token id from logits of shape (vocabulary,)."""
-        chances = torch.softmax(logits / self._temperature, dim=-1)
+        # at next to no temperature the quotient is no number, unless the likeliest is at zero
+        chances = torch.softmax((logits - logits.max()) / max(self._temperature, LEAST_TEMPERATURE), dim=-1)
         falling, order = chances.sort(descending=True)
-        # keep a token if those before it have not yet reached top_p, so that one is always left
-        chances[order[falling.cumsum(dim=-1) - falling >= self._top_p]] = 0
+        # keep a token if those before it have not yet reached top_p, and the first however small that is
+        beyond = falling.cumsum(dim=-1) - falling >= self._top_p
+        chances[order[1:][beyond[1:]]] = 0
         # drawn in the order of the vocabulary: in that of the chances, two tokens that are rounded past each other
         # would change their luck
         return int(torch.multinomial(chances, 1, generator=self._chance))

@@ -259,6 +259,12 @@ def test_two_tokens_that_are_rounded_past_each_other_keep_their_luck() -> None:
     assert {100, 101} < set(drawn(one))
 
 
+@pytest.mark.parametrize("next_to_none", [{"temperature": 5e-324}, {"temperature": 1.0, "top_p": 5e-324}])
+def test_next_to_no_chance_is_none(next_to_none: dict[str, float]) -> None:
+    logits = torch.tensor([-3.0, 90.0, 89.9, 20.0])
+    assert Sampler(asked(seed=1, **next_to_none), logits.device).choose(logits) == 1
+
+
 # --- leaving ----------------------------------------------------------------------------------------------------------
 
 
