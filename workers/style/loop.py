@@ -78,17 +78,18 @@ def plan(desk: Desk) -> dict[str, Any]:
 def _known(desk: Desk, rows: Sequence[Feedback], tell: Tell) -> Sorted:
     """The rows without those whose answer the base does not find in the passages. Raises `TrainingRefused` where hardly
     any is left."""
-    settings = desk.settings
-    if not settings.train_known_prompts:
-        return Sorted(tuple(rows), (), {})
-    from workers.style.train import answering  # loads torch
+    from workers.style.train import answering, known_prompts  # loads torch
 
+    settings = desk.settings
+    prompts_each = known_prompts(settings)
+    if not prompts_each:
+        return Sorted(tuple(rows), (), {})
     tell({"stage": "sorting known from unknown"})
     found = known.sort(
         desk,
         rows,
         answering(settings),
-        prompts_each=settings.train_known_prompts,
+        prompts_each=prompts_each,
         samples=settings.train_known_samples,
         seed=Recipe.of(settings).seed,
     )

@@ -34,6 +34,8 @@ from workers.style.recipe import Recipe
 
 SAMPLE_TOKENS = 48
 
+KNOWN_PROMPTS = 2
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -142,6 +144,14 @@ def answering(settings: Settings) -> Callable[[Sequence[Messages], float], list[
     base, tokenizer, _ = load_base(settings)
     torch.manual_seed(Recipe.of(settings).seed)
     return lambda asked, temperature: keeping.told(base, tokenizer, asked, temperature=temperature)
+
+
+def known_prompts(settings: Settings) -> int:
+    """With how many prompts each row is asked before it is learned from; on a CPU that takes longer than the training,
+    so there none unless it is set."""
+    if settings.train_known_prompts is None:
+        return KNOWN_PROMPTS if torch.cuda.is_available() else 0
+    return settings.train_known_prompts
 
 
 def memory_plan(settings: Settings, recipe: Recipe, lessons: Sequence[Lesson]) -> MemoryPlan:
