@@ -59,7 +59,10 @@ bench-serving: models
 	@$(BIN)/python -m tests.benchmarks.serving $(if $(QUICK),--quick)
 
 bench-style: models
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	@$(BIN)/python -m tests.benchmarks.style
+	@$(BIN)/python -m tests.benchmarks.trainers
+	@$(BIN)/python -m tests.benchmarks.swaps
 
 bench-retrieval: models
 	@$(BIN)/python -m tests.benchmarks.retrieval
