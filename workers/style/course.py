@@ -64,6 +64,8 @@ class Course:
             self.best = loss
             best_weights = _weights(self.student)
         set_peft_model_state_dict(self.student, best_weights)
+        # P-tuning's encoder has done its work: what it said is what was kept, and what speaks from now on
+        self.student.active_peft_config.inference_mode = True
 
     def _epoch(self, shuffled: Sequence[Any]) -> None:
         self.student.train()
