@@ -55,7 +55,8 @@ def read_adapter(folder: Path, bases: set[str]) -> AdapterFiles:
     _check_files(folder)
     config = _read_config(folder)
     _check_base(folder, config, bases)
-    made = _soft_prompt(folder, config) if config.get("peft_type") in SOFT_PROMPTS else _lora(folder, config)
+    soft = SOFT_PROMPTS.get(str(config.get("peft_type")))
+    made = _soft_prompt(folder, config, soft) if soft else _lora(folder, config)
     return AdapterFiles(made, _read_tensors(folder))
 
 
@@ -113,14 +114,13 @@ def _lora(folder: Path, config: dict[str, Any]) -> LoraConfig:
     return LoraConfig(**plain, task_type="CAUSAL_LM", inference_mode=True)
 
 
-def _soft_prompt(folder: Path, config: dict[str, Any]) -> PromptLearningConfig:
+def _soft_prompt(folder: Path, config: dict[str, Any], kind: type[PromptLearningConfig]) -> PromptLearningConfig:
     if config.get("task_type") != "CAUSAL_LM":
         raise _refused(folder, f"is for the task {config.get('task_type')}; a soft prompt is served for CAUSAL_LM only")
     _check_known(folder, config, SOFT)
     count = config.get("num_virtual_tokens")
     if not isinstance(count, int) or not 1 <= count <= MAX_VIRTUAL_TOKENS:
         raise _refused(folder, f"has a number of virtual tokens outside of 1 to {MAX_VIRTUAL_TOKENS}")
-    kind = SOFT_PROMPTS[config["peft_type"]]
     return kind(num_virtual_tokens=count, task_type="CAUSAL_LM", inference_mode=True)
 
 

@@ -122,6 +122,7 @@ def test_a_folder_that_has_other_virtual_tokens_when_it_is_read_again_is_refused
         (edited(task_type="SEQ_2_SEQ_LM"), "is for the task SEQ_2_SEQ_LM"),
         (edited(modules_to_save=["lm_head"]), "uses modules_to_save"),
         (edited(prefix_projection=True), "uses prefix_projection"),
+        (edited(peft_type=[]), r"is of the type \[\]"),
         (edited(peft_type="PREFIX_TUNING"), "only LORA, PROMPT_TUNING and P_TUNING can be served"),
         (edited(base_model_name_or_path="/models/another"), "was trained for the base '/models/another'"),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.errors import TrainingRefused
 from workers.style.lessons import Lesson
-from workers.style.recipe import CHARACTERS_PER_TOKEN, Recipe
+from workers.style.recipe import CHARACTERS_PER_TOKEN, SOFT_PROMPTS, Recipe
 
 FLOAT = 4  # bytes; gradients and AdamW's two moments are kept in float32
 MOMENTS = 2
@@ -70,7 +70,7 @@ def plan(folder: Path, recipe: Recipe, lessons: Sequence[Lesson], *, half: bool,
     shapes = _shapes(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     parameters = sum(rows * columns for rows, columns in shapes.values())
-    added = _added(shapes, int(config["hidden_size"]), recipe)
+    added = _learned(shapes, int(config["hidden_size"]), recipe)
     size = 2 if half else FLOAT
     activations = _activations(config, recipe, lessons, size)
     return MemoryPlan(
@@ -117,13 +117,17 @@ def _need(parameters: int, trainable: int, activations: int, size: int) -> Need:
     return Need(trainable, parameters * size + beside * FLOAT, trainable * FLOAT, moments, activations)
 
 
-def _added(shapes: Mapping[str, tuple[int, int]], hidden: int, recipe: Recipe) -> int:
-    """The numbers that are learned: soft prompt and encoder (peft's is three square layers with biases), or LoRA."""
-    encoder = 3 * (hidden + 1) * hidden if recipe.method == "p-tuning" else 0
-    magnitudes = recipe.method == "dora"
-    adapted = [shape for name, shape in shapes.items() if recipe.rank and _is_adapted(name, shape[0])]
-    lora = sum(recipe.rank * (rows + columns) + magnitudes * rows for rows, columns in adapted)
-    return recipe.virtual_tokens * hidden + encoder + lora
+def _learned(shapes: Mapping[str, tuple[int, int]], hidden: int, recipe: Recipe) -> int:
+    """How many numbers are learned."""
+    if recipe.method in SOFT_PROMPTS:
+        encoder = 3 * (hidden + 1) * hidden if recipe.method == "p-tuning" else 0  # three square layers with biases
+        return recipe.virtual_tokens * hidden + encoder
+    return sum(_added(rows, columns, recipe) for name, (rows, columns) in shapes.items() if _is_adapted(name, rows))
+
+
+def _added(rows: int, columns: int, recipe: Recipe) -> int:
+    magnitude = rows if recipe.method == "dora" else 0
+    return recipe.rank * (rows + columns) + magnitude
 
 
 def _is_adapted(name: str, rows: int) -> bool:
