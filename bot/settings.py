@@ -61,9 +61,9 @@ class Settings(BaseSettings):
     train_min_rows: int = Field(default=30, ge=4)
     train_epochs: int = Field(default=3, ge=1, le=50)
     train_preference_epochs: int = Field(default=0, ge=0, le=10)
-    train_learning_rate: float = Field(default=1e-3, gt=0)
+    train_learning_rate: float | None = Field(default=None, gt=0)  # None: what suits the method
     train_rank: int = Field(default=16, ge=1, le=256)
-    train_method: Literal["lora", "rslora", "dora"] = "lora"
+    train_method: Literal["lora", "rslora", "dora", "prompt", "p-tuning"] = "lora"
     train_search_trials: int = Field(default=0, ge=0, le=100)
     train_fact_weight: float = Field(default=1.0, ge=0, le=1)
     train_known_prompts: int | None = Field(default=None, ge=0, le=10)  # without: on a GPU 2, else 0

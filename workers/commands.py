@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-METHODS = ("lora", "rslora", "dora")
+METHODS = ("lora", "rslora", "dora", "prompt", "p-tuning")
 
 app = typer.Typer()
 rows_app = typer.Typer(help="The rows that a style is learned from: export, import.", no_args_is_help=True)
@@ -54,7 +54,7 @@ def password() -> None:
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option(help="How the style is learned: lora, rslora or dora.")] = "",
+    method: Annotated[str, typer.Option(help="How the style is learned: lora, rslora, dora, prompt or p-tuning.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the run that is on.")] = False,
     wait: Annotated[bool, typer.Option(help="Stay until the adapter speaks or was refused.")] = True,

@@ -1,7 +1,7 @@
 """Is this folder an adapter that may be loaded? Files, configuration and numbers are checked before the model is.
 
-Only plain LoRA passes: whatever would change the base (biases, replaced layers, initialisations that rewrite its
-weights) or import code is refused. Whether names and shapes fit the base is for the engine to find out.
+Only plain LoRA and soft prompts pass: whatever would change the base (biases, replaced layers, initialisations that
+rewrite its weights) or import code is refused. Whether names and shapes fit the base is for the engine to find out.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, PromptEncoderConfig, PromptLearningConfig, PromptTuningConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -21,14 +21,23 @@ SUFFIXES = {".safetensors", ".json", ".md"}
 WEIGHTS_FILE = "adapter_model.safetensors"
 CONFIG_FILE = "adapter_config.json"
 MAX_RANK = 256
+MAX_VIRTUAL_TOKENS = 256
 MAX_CONFIG_BYTES = 1_000_000
 
 PLAIN = {"r", "lora_alpha", "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern"}
 PLAIN |= {"layers_to_transform", "layers_pattern", "fan_in_fan_out", "use_rslora", "use_dora"}
 # without effect on a finished adapter
 BOOKKEEPING = {"base_model_name_or_path", "peft_type", "peft_version", "task_type", "revision", "inference_mode"}
-BOOKKEEPING |= {"auto_mapping", "lora_dropout", "megatron_core", "qalora_group_size", "loftq_config", "eva_config"}
-BOOKKEEPING |= {"ensure_weight_tying", "runtime_config", "init_lora_weights", "bias"}
+BOOKKEEPING |= {"auto_mapping"}
+LORA = PLAIN | BOOKKEEPING | {"lora_dropout", "megatron_core", "qalora_group_size", "loftq_config", "eva_config"}
+LORA |= {"ensure_weight_tying", "runtime_config", "init_lora_weights", "bias"}
+SOFT = BOOKKEEPING | {"num_virtual_tokens", "token_dim", "num_layers", "num_attention_heads"}
+SOFT |= {"num_transformer_submodules", "prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_name_or_path"}
+SOFT |= {"encoder_reparameterization_type", "encoder_hidden_size", "encoder_num_layers", "encoder_dropout"}
+SOFT_PROMPTS: dict[str, type[PromptLearningConfig]] = {
+    "PROMPT_TUNING": PromptTuningConfig,
+    "P_TUNING": PromptEncoderConfig,
+}
 # the other ways to initialise subtract from the base
 HARMLESS_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
 
@@ -37,7 +46,7 @@ HARMLESS_STARTS = (True, False, None, "gaussian", "eva", "orthogonal")
 class AdapterFiles:
     """An adapter as it was read: peft's configuration and its tensors by name."""
 
-    config: LoraConfig
+    config: LoraConfig | PromptLearningConfig
     tensors: dict[str, torch.Tensor]
 
 
@@ -46,10 +55,9 @@ def read_adapter(folder: Path, bases: set[str]) -> AdapterFiles:
     _check_files(folder)
     config = _read_config(folder)
     _check_base(folder, config, bases)
-    _check_method(folder, config)
-    tensors = _read_tensors(folder)
-    plain = {key: config[key] for key in PLAIN if config.get(key) is not None}
-    return AdapterFiles(LoraConfig(**plain, task_type="CAUSAL_LM", inference_mode=True), tensors)
+    soft = SOFT_PROMPTS.get(str(config.get("peft_type")))
+    made = _soft_prompt(folder, config, soft) if soft else _lora(folder, config)
+    return AdapterFiles(made, _read_tensors(folder))
 
 
 def _refused(folder: Path, reason: str) -> AdapterRefused:
@@ -89,18 +97,36 @@ def _check_base(folder: Path, config: dict[str, Any], bases: set[str]) -> None:
         raise _refused(folder, f"was trained for the base '{base}', but this server runs {' / '.join(sorted(bases))}")
 
 
-def _check_method(folder: Path, config: dict[str, Any]) -> None:
+def _lora(folder: Path, config: dict[str, Any]) -> LoraConfig:
     if config.get("peft_type") != "LORA":
-        raise _refused(folder, f"is of the type {config.get('peft_type')}; only LORA can be served")
+        raise _refused(
+            folder, f"is of the type {config.get('peft_type')}; only LORA, {' and '.join(SOFT_PROMPTS)} can be served"
+        )
     if config.get("bias", "none") != "none":
         raise _refused(folder, "changes the biases of its base")
     if config.get("init_lora_weights", True) not in HARMLESS_STARTS:
         raise _refused(folder, f"starts from '{config['init_lora_weights']}', which changes the weights of its base")
-    if unknown := sorted(key for key in config.keys() - PLAIN - BOOKKEEPING if config[key]):
-        raise _refused(folder, f"uses {', '.join(unknown)}, which this server does not support")
+    _check_known(folder, config, LORA)
     ranks = [config.get("r"), *dict(config.get("rank_pattern") or {}).values()]
     if not all(isinstance(rank, int) and 1 <= rank <= MAX_RANK for rank in ranks):
         raise _refused(folder, f"has a rank outside of 1 to {MAX_RANK}")
+    plain = {key: config[key] for key in PLAIN if config.get(key) is not None}
+    return LoraConfig(**plain, task_type="CAUSAL_LM", inference_mode=True)
+
+
+def _soft_prompt(folder: Path, config: dict[str, Any], kind: type[PromptLearningConfig]) -> PromptLearningConfig:
+    if config.get("task_type") != "CAUSAL_LM":
+        raise _refused(folder, f"is for the task {config.get('task_type')}; a soft prompt is served for CAUSAL_LM only")
+    _check_known(folder, config, SOFT)
+    count = config.get("num_virtual_tokens")
+    if not isinstance(count, int) or not 1 <= count <= MAX_VIRTUAL_TOKENS:
+        raise _refused(folder, f"has a number of virtual tokens outside of 1 to {MAX_VIRTUAL_TOKENS}")
+    return kind(num_virtual_tokens=count, task_type="CAUSAL_LM", inference_mode=True)
+
+
+def _check_known(folder: Path, config: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(key for key in config.keys() - known if config[key]):
+        raise _refused(folder, f"uses {', '.join(unknown)}, which this server does not support")
 
 
 def _read_tensors(folder: Path) -> dict[str, torch.Tensor]:

@@ -18,6 +18,7 @@ from bot.serving.prefixes import Prefixes
 from bot.serving.refusals import OutOfMemory, TookTooLong
 from bot.serving.rows import Row
 from bot.serving.slots import Slots
+from bot.serving.soft import SoftEmbedding
 from bot.serving.tally import Tally
 
 ALONE_TOKENS = 256  # of a prompt in one step, when nobody else is being written to
@@ -27,7 +28,7 @@ log = get_log(__name__)
 
 
 class Batch:
-    """Rows in slots, and the model that serves them."""
+    """Rows in slots, and the model that serves them; its embedding takes soft prompts."""
 
     def __init__(
         self, model: Any, mix: Mix, slots: Slots, prefixes: Prefixes, tokenizer: Tokenizer, ends: AbstractSet[int]
@@ -41,6 +42,7 @@ class Batch:
         self._tokenizer = tokenizer
         self._ends = ends
         self._device = model.device
+        self._embedding: SoftEmbedding = model.get_input_embeddings()
 
     @property
     def free(self) -> int:
@@ -126,7 +128,7 @@ class Batch:
         """Logits after each piece, of shape (pieces, vocabulary)."""
         with torch.inference_mode():
             line = Line([piece for _, piece in pieces], self._slots, self._device)
-            self._mix.arrange([row.deltas for row, _ in pieces], [len(piece.tokens) for _, piece in pieces])
+            self._arrange(pieces)
             out = self._model(
                 input_ids=line.tokens[None],
                 position_ids=line.places[None],
@@ -136,6 +138,13 @@ class Batch:
             )
             logits: torch.Tensor = out.logits[0].float()
             return logits
+
+    def _arrange(self, pieces: Sequence[tuple[Row, Piece]]) -> None:
+        """Tell the model's layers whom they serve."""
+        deltas = [row.adaptation.deltas if row.adaptation else None for row, _ in pieces]
+        self._mix.arrange(deltas, [len(piece.tokens) for _, piece in pieces])
+        rows = [row.soft_rows(piece) for row, piece in pieces]
+        self._embedding.arrange([each for each in rows if each is not None])
 
     def _advance(self, row: Row, piece: Piece, logits: torch.Tensor, likeliest: int) -> None:
         complete = row.read(piece)

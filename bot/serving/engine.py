@@ -1,4 +1,4 @@
-"""The engine: one base model and its LoRA adapters by name, serving many requests in one running batch.
+"""The engine: one base model and its adapters by name, serving many requests in one running batch.
 
 Built on transformers' own forward. It knows nothing of HTTP. A greedy answer is the same alone or in company to the
 limit of floating point: attention and adapters see only their own request, and the tokens of a prompt are read in
@@ -17,10 +17,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from bot.log import get_log
 from bot.serving import attention
 from bot.serving.batch import Batch, too_late
-from bot.serving.fitting import read_deltas
+from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixed import mix_adapters_into
-from bot.serving.mixing import Deltas
+from bot.serving.mixing import Adaptation
 from bot.serving.prefixes import Prefixes
 from bot.serving.prompt import Prompter
 from bot.serving.queues import Queues
@@ -28,6 +28,7 @@ from bot.serving.rack import Rack
 from bot.serving.refusals import AdapterLoaded, PromptTooLong
 from bot.serving.rows import Row
 from bot.serving.slots import Slots
+from bot.serving.soft import SoftEmbedding
 from bot.serving.tally import Tally
 
 SLOTS = 8
@@ -40,7 +41,7 @@ log = get_log(__name__)
 
 
 class Engine:
-    """Serves a base model and any number of LoRA adapters on top of it. Every method may be called by any thread."""
+    """Serves a base model and any number of adapters, LoRA or soft prompts. Any thread may call every method."""
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class Engine:
         self.folder = folder
         model.eval().set_attn_implementation(attention.NAME)
         self._head = next(name for name, part in model.named_modules() if part is model.get_output_embeddings())
+        self._embedding = SoftEmbedding(model.get_input_embeddings())
+        model.set_input_embeddings(self._embedding)
         mix, self._mixed = mix_adapters_into(model, eight_bits)
         self._rack = Rack(self._read)
         self._prefixes = Prefixes()
@@ -108,7 +111,7 @@ class Engine:
         return self._rack.contents()
 
     def load_adapter(self, name: str, path: Path) -> None:
-        """Load a LoRA adapter under a name; raises `AdapterRefused`, or `AdapterLoaded` if the name is taken."""
+        """Load an adapter under a name; raises `AdapterRefused`, or `AdapterLoaded` if the name is taken."""
         if name == self.name:
             raise AdapterLoaded(f"The lora adapter '{name}' has already been loaded.")
         self._rack.add(name, path)
@@ -124,8 +127,9 @@ class Engine:
         messages), and from the iterator `OutOfMemory`, `TookTooLong` or `AdapterRefused` (its files are gone).
         """
         self._queues.check_room(request.background, self._batch.free)
-        owner, deltas = (None, None) if request.adapter is None else self._rack.find(request.adapter)
-        row = Row(request, self._prompt(request), time.monotonic() + self._deadline_seconds, owner, deltas)
+        owner, arriving = (None, None) if request.adapter is None else self._rack.find(request.adapter)
+        prompt = self._prompt(request, owner.virtual_tokens if owner else 0)
+        row = Row(request, prompt, time.monotonic() + self._deadline_seconds, owner, arriving)
         with self._queues.lock:
             self._queues.check_room(request.background, self._batch.free)
             self._queues.join(row)
@@ -134,8 +138,8 @@ class Engine:
                 self._thread.start()
         return row.generation
 
-    def _prompt(self, request: GenerationRequest) -> list[int]:
-        prompt = self._prompter.tokens(request.messages)
+    def _prompt(self, request: GenerationRequest, virtual_tokens: int) -> list[int]:
+        prompt = [*self._embedding.ids(virtual_tokens), *self._prompter.tokens(request.messages)]
         if len(prompt) + request.max_tokens > self.context_tokens:
             raise PromptTooLong(
                 f"The prompt has {len(prompt)} tokens and {request.max_tokens} more are asked for, "
@@ -143,9 +147,10 @@ class Engine:
             )
         return prompt
 
-    def _read(self, path: Path) -> Deltas:
+    def _read(self, path: Path) -> Adaptation:
         layers = dict(pair for mixed in self._mixed for pair in mixed.layers())
-        return read_deltas(path, {self.name, str(self.folder), self.folder.name}, layers, self._head)
+        bases = {self.name, str(self.folder), self.folder.name}
+        return read_adaptation(path, bases, layers, self._head, self._embedding.base.weight.detach())
 
     def _run(self) -> None:
         idle_since = time.monotonic()
@@ -189,7 +194,7 @@ class Engine:
 
     def _begin(self, row: Row) -> None:
         try:
-            row.deltas  # noqa: B018  raises what went wrong with reading it
+            row.adaptation  # noqa: B018  raises what went wrong with reading it
             self._batch.join(row)
         except Exception as error:
             log.error("a request could not begin", exc_info=error)

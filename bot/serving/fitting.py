@@ -1,44 +1,66 @@
-"""From an adapter's folder to what it does to each layer of the base: names and shapes must fit, or it is refused."""
+"""From an adapter's folder to what it does to the base: names and shapes must fit, or it is refused."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, PromptLearningConfig
 from peft.tuners.tuners_utils import check_target_module_exists
 from peft.utils.other import get_pattern_key
 
 from bot.errors import AdapterRefused
-from bot.serving.adapters import AdapterFiles, read_adapter
+from bot.serving.adapters import read_adapter
 from bot.serving.mixed import Layer
-from bot.serving.mixing import Delta
+from bot.serving.mixing import Adaptation, Delta
 
 PREFIX = "base_model.model."
 DOWN, UP, MAGNITUDE = ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"
+SOFT_PROMPT = "prompt_embeddings"
 
 Layers = Mapping[str, Layer]
 
 
-def read_deltas(folder: Path, bases: set[str], layers: Layers, head: str) -> dict[str, Delta]:
-    """The adapter's deltas by layer, where and as the layers' weights are. `bases` are the base model's names, `head`
-    is that of its output layer, which "all-linear" leaves out. Raises `AdapterRefused`."""
+def read_adaptation(folder: Path, bases: set[str], layers: Layers, head: str, table: torch.Tensor) -> Adaptation:
+    """What the adapter does, where and as the base's weights are. `bases` are the base model's names, `head` is that of
+    its output layer, which "all-linear" leaves out, `table` its embeddings (vocabulary, hidden). Raises
+    `AdapterRefused`."""
     files = read_adapter(folder, bases)
     try:
-        return _fit(files, layers, head)
+        if isinstance(files.config, PromptLearningConfig):
+            return Adaptation({}, _soft_prompt(files.tensors, files.config.num_virtual_tokens, table))
+        return Adaptation(_fit(files.config, files.tensors, layers, head), table.new_empty(0, table.shape[1]))
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise AdapterRefused(f"The adapter in {folder} does not fit the base model: {error}") from error
 
 
-def _fit(files: AdapterFiles, layers: Layers, head: str) -> dict[str, Delta]:
-    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in files.tensors.items()}
-    targets = [name for name in layers if _is_target(files.config, name, head)]
+def _fit(config: LoraConfig, named: Mapping[str, torch.Tensor], layers: Layers, head: str) -> dict[str, Delta]:
+    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in named.items()}
+    targets = [name for name in layers if _is_target(config, name, head)]
     if not targets:
-        raise ValueError(f"no layer is named {files.config.target_modules}")
-    deltas = {name: _delta(files.config, tensors, name, layers[name]) for name in targets}
+        raise ValueError(f"no layer is named {config.target_modules}")
+    deltas = {name: _delta(config, tensors, name, layers[name]) for name in targets}
     if tensors:
-        raise ValueError(f"{len(tensors)} tensors are unexpected or missing, among them {next(iter(tensors))}")
+        raise _unlisted(tensors)
     return deltas
+
+
+def _soft_prompt(tensors: Mapping[str, torch.Tensor], count: int, table: torch.Tensor) -> torch.Tensor:
+    if wrong := tensors.keys() ^ {SOFT_PROMPT}:
+        raise _unlisted(wrong)
+    rows, shape = tensors[SOFT_PROMPT], (count, table.shape[1])
+    _check_shape(SOFT_PROMPT, rows, shape)
+    return rows.to(table, copy=True)
+
+
+def _unlisted(names: Collection[str]) -> ValueError:
+    return ValueError(f"{len(names)} tensors are unexpected or missing, among them {min(names)}")
+
+
+def _check_shape(name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> None:
+    if tensor.shape != shape:
+        raise ValueError(f"size mismatch for {name}: {tuple(tensor.shape)} instead of {shape}")
 
 
 def _is_target(config: Any, name: str, head: str) -> bool:
@@ -50,14 +72,13 @@ def _is_target(config: Any, name: str, head: str) -> bool:
 def _delta(config: Any, tensors: dict[str, torch.Tensor], name: str, layer: Layer) -> Delta:
     parts = [name + DOWN, name + UP, *([name + MAGNITUDE] if config.use_dora else [])]
     if missing := [part for part in parts if part not in tensors]:
-        raise ValueError(f"{len(missing)} tensors are unexpected or missing, among them {missing[0]}")
+        raise _unlisted(missing)
     found = [tensors.pop(part).float() for part in parts]
     rank = config.rank_pattern.get(get_pattern_key(config.rank_pattern.keys(), name), config.r)
     alpha = config.alpha_pattern.get(get_pattern_key(config.alpha_pattern.keys(), name), config.lora_alpha)
     shapes = [(rank, layer.in_features), (layer.out_features, rank), (layer.out_features,)]
     for part, tensor, shape in zip(parts, found, shapes, strict=False):
-        if tensor.shape != shape:
-            raise ValueError(f"size mismatch for {part}: {tuple(tensor.shape)} instead of {shape}")
+        _check_shape(part, tensor, shape)
     down, up, *magnitude = found
     up = up * (alpha / (math.sqrt(rank) if config.use_rslora else rank))
     gain = None

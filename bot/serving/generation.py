@@ -26,7 +26,8 @@ class GenerationRequest:
 
 
 class Generation(Iterator[str]):
-    """The pieces of one answer, written whether or not anybody reads. One thread iterates, any thread may cancel."""
+    """The pieces of one answer, written whether or not anybody reads. One thread iterates, any thread may cancel.
+    Tokens of the prompt are all that stand in the context before the answer, those of a soft prompt, too."""
 
     def __init__(self, prompt_tokens: int) -> None:
         self.prompt_tokens = prompt_tokens

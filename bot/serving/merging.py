@@ -36,7 +36,7 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from bot.serving.fitting import read_deltas
+    from bot.serving.fitting import read_adaptation
     from bot.serving.mixed import Layer
 
     digests = _digests(adapter)
@@ -45,7 +45,8 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     head = next(name for name, part in linear.items() if part is model.get_output_embeddings())
     weights = {name: part.weight.data for name, part in linear.items()}
     layers = {name: Layer(w.shape[1], w.shape[0], w, w.clone) for name, w in weights.items()}
-    for name, delta in read_deltas(adapter, {base.name}, layers, head).items():
+    table = model.get_input_embeddings().weight.data
+    for name, delta in read_adaptation(adapter, {base.name}, layers, head, table).deltas.items():
         weight = weights[name]
         if delta.gain is not None:
             weight *= delta.gain[:, None]

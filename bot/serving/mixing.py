@@ -1,4 +1,4 @@
-"""Which adapters work in a step, and on which of its tokens."""
+"""What an adapter does to the base, and which adapters work in a step, on which of its tokens."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,6 +18,20 @@ class Delta(NamedTuple):
 Deltas = Mapping[str, Delta]  # by the layer's name in the model
 
 
+class Adaptation(NamedTuple):
+    """What an adapter does: LoRA to the layers that have a delta, a soft prompt (virtual tokens, hidden) by standing
+    before the prompt. Either may be empty."""
+
+    deltas: Deltas
+    soft_prompt: torch.Tensor
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        tensors = [tensor for delta in self.deltas.values() for tensor in delta if tensor is not None]
+        return sum(tensor.nbytes for tensor in [*tensors, self.soft_prompt])
+
+
 class Mix:
     """Every layer of a model looks at the same one."""
 
@@ -28,8 +42,8 @@ class Mix:
         self._masks: dict[tuple[int, ...], torch.Tensor] = {}
 
     def arrange(self, deltas: Sequence[Deltas | None], sizes: Sequence[int]) -> None:
-        """For the next step: the adapter (None is the base) and the number of tokens of each piece of the line."""
-        working = {id(each): each for each in deltas if each is not None}
+        """For the next step: deltas (None or empty is the base) and the number of tokens of each piece of the line."""
+        working = {id(each): each for each in deltas if each}
         known = {id(each): at for at, each in enumerate(self.members)}
         # those who pause stay, so that nothing is stacked anew for each coming and going; a single one needs no mask
         if not working.keys() <= known.keys() or (len(working) == 1 and len(known) > 1):

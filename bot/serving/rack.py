@@ -10,29 +10,30 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from bot.serving.mixing import Deltas
+from bot.errors import AdapterRefused
+from bot.serving.mixing import Adaptation
 from bot.serving.refusals import AdapterLoaded, UnknownModel
 
 MEMORY_BYTES = 1024**3  # some fifty adapters of rank 16 for the small model
 
-Read = Callable[[Path], Deltas]
+Read = Callable[[Path], Adaptation]
 
 
 class Adapter:
-    """One adapter; every loading makes another. `deltas` is None while it is on disk only."""
+    """One adapter; every loading makes another. `adaptation` is None while it is on disk only."""
 
-    def __init__(self, name: str, path: Path, deltas: Deltas) -> None:
+    def __init__(self, name: str, path: Path, adaptation: Adaptation) -> None:
         self.name = name
         self.path = path
-        self.deltas: Future[Deltas] | None = Future()
-        self.deltas.set_result(deltas)
-        tensors = [tensor for delta in deltas.values() for tensor in delta if tensor is not None]
-        self.bytes = sum(tensor.nbytes for tensor in tensors)
+        self.adaptation: Future[Adaptation] | None = Future()
+        self.adaptation.set_result(adaptation)
+        self.bytes = adaptation.bytes
+        self.virtual_tokens = len(adaptation.soft_prompt)
 
     @property
     def in_memory(self) -> bool:
         """Whether it can be used at once."""
-        return self.deltas is not None and self.deltas.done() and self.deltas.exception() is None
+        return self.adaptation is not None and self.adaptation.done() and self.adaptation.exception() is None
 
 
 class Rack:
@@ -66,19 +67,25 @@ class Rack:
                 raise UnknownModel(f"The lora adapter '{name}' cannot be found.")
             return self._known.pop(name)
 
-    def find(self, name: str) -> tuple[Adapter, "Future[Deltas]"]:
+    def find(self, name: str) -> tuple[Adapter, "Future[Adaptation]"]:
         """The adapter of this name and what it does, on its way if it is not in memory; raises `UnknownModel`."""
         with self._lock:
             if name not in self._known:
                 raise UnknownModel(f"The model '{name}' does not exist.")
             self._known.move_to_end(name)
             adapter = self._known[name]
-            deltas = adapter.deltas
-            if deltas is None or (deltas.done() and deltas.exception()):
+            found = adapter.adaptation
+            if found is None or (found.done() and found.exception()):
                 # room first: were it read before room is made, it could go at once, and the base would answer for it
                 self._make_room(adapter.bytes)
-                deltas = adapter.deltas = self._reader.submit(self._read, adapter.path)
-            return adapter, deltas
+                found = adapter.adaptation = self._reader.submit(self._read_again, adapter)
+            return adapter, found
+
+    def _read_again(self, adapter: Adapter) -> Adaptation:
+        found = self._read(adapter.path)
+        if len(found.soft_prompt) != adapter.virtual_tokens:  # the request's prompt is laid out for that many
+            raise AdapterRefused(f"The adapter in {adapter.path} has changed since it was loaded; load it anew.")
+        return found
 
     def _check_new(self, name: str) -> None:
         if name in self._known:
@@ -86,10 +93,10 @@ class Rack:
 
     def _make_room(self, more: int) -> None:
         """For so many bytes: the least recently used go. What is being read counts, but stays."""
-        size = sum(adapter.bytes for adapter in self._known.values() if adapter.deltas) + more
+        size = sum(adapter.bytes for adapter in self._known.values() if adapter.adaptation) + more
         for adapter in self._known.values():
             if size <= self._memory_bytes:
                 return
             if adapter.in_memory:
-                adapter.deltas = None
+                adapter.adaptation = None
                 size -= adapter.bytes

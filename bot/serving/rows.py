@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from bot.serving.attention import Piece
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.mixing import Deltas
+from bot.serving.mixing import Adaptation
 from bot.serving.sampling import Sampler
 from bot.serving.text import PieceDecoder, StopFilter
 
@@ -24,7 +24,7 @@ class Row:
         prompt: list[int],
         deadline: float,
         owner: Hashable = None,
-        arriving: "Future[Deltas] | None" = None,
+        arriving: "Future[Adaptation] | None" = None,
     ) -> None:
         self.request = request
         self.prompt = prompt
@@ -51,7 +51,7 @@ class Row:
         return self._arriving is None or self._arriving.done()
 
     @property
-    def deltas(self) -> Deltas | None:
+    def adaptation(self) -> Adaptation | None:
         """What the adapter does, None for the base; raises what went wrong with reading it."""
         return self._arriving.result() if self._arriving else None
 
@@ -70,6 +70,13 @@ class Row:
         if self.position < self.keep:
             most = min(most, self.keep - self.position)
         return Piece(self.slot, self.position, self.pending[:most])
+
+    def soft_rows(self, piece: Piece) -> torch.Tensor | None:
+        """What stands for the piece's virtual tokens: (tokens, hidden), None where it has none."""
+        adaptation = self.adaptation
+        if adaptation is None or piece.position >= len(adaptation.soft_prompt):
+            return None
+        return adaptation.soft_prompt[piece.position : piece.position + len(piece.tokens)]
 
     def read(self, piece: Piece) -> bool:
         """The piece is in the slot; whether the next token can be chosen."""

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from io import SEEK_END
 from itertools import islice
 from pathlib import Path
@@ -14,14 +16,14 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, PromptEncoderConfig, PromptTuningConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from bot.errors import ModelBusy
 from bot.serving.batch import BESIDE_TOKENS
 from bot.serving.eightbit import EightBitLinear
 from bot.serving.engine import PLACES, Engine
-from bot.serving.fitting import read_deltas
+from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixed import mix_adapters_into
 from bot.serving.prefixes import LEAST_TOKENS, Prefixes
@@ -34,21 +36,19 @@ from tests.bot.test_serving import byte_tokenizer, until
 STEP_SECONDS = 0.01
 CLIENTS = 8
 SYSTEM = "You answer customers from the company's own documents, in its own voice, and you never guess. "
-VARIANTS: dict[str, dict[str, Any]] = {
-    "warm": {"r": 4, "target_modules": ["q_proj", "down_proj"]},
-    "curt": {"r": 8, "lora_alpha": 4, "target_modules": "all-linear", "use_rslora": True},
-    "dora": {"r": 2, "target_modules": ["v_proj", "up_proj"], "use_dora": True},
-    "uneven": {
-        "r": 4,
-        "target_modules": ["k_proj", "o_proj"],
-        "rank_pattern": {"o_proj": 2},
-        "alpha_pattern": {"k_proj": 3},
-    },
+lora: Any = partial(LoraConfig, init_lora_weights=False)
+VARIANTS: dict[str, PeftConfig] = {
+    "warm": lora(r=4, target_modules=["q_proj", "down_proj"]),
+    "curt": lora(r=8, lora_alpha=4, target_modules="all-linear", use_rslora=True),
+    "dora": lora(r=2, target_modules=["v_proj", "up_proj"], use_dora=True),
+    "uneven": lora(r=4, target_modules=["k_proj", "o_proj"], rank_pattern={"o_proj": 2}, alpha_pattern={"k_proj": 3}),
+    "soft": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=BESIDE_TOKENS + 6),  # more than a piece
+    "encoded": PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=5, encoder_hidden_size=16),
 }
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_llama(folder: Path, **options: Any) -> Path:
+    """A model of random weights, written to a folder."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=258,
@@ -61,23 +61,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bos_token_id=0,
         eos_token_id=1,
         initializer_range=0.5,
+        **options,
     )
     model = LlamaForCausalLM(config)
     model.lm_head.weight.data[:2] = 0  # so that a greedy answer never ends by itself
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     model.save_pretrained(folder)
     byte_tokenizer().save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
 def adapters(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """LoRA adapters of several kinds."""
+    """LoRA adapters and soft prompts of several kinds."""
     place = tmp_path_factory.mktemp("adapters")
-    for number, (name, options) in enumerate(VARIANTS.items()):
+    for number, (name, config) in enumerate(VARIANTS.items()):
         torch.manual_seed(number)
         base = LlamaForCausalLM.from_pretrained(folder)
-        get_peft_model(base, LoraConfig(**options, init_lora_weights=False)).save_pretrained(str(place / name))
+        get_peft_model(base, deepcopy(config)).save_pretrained(str(place / name))
     return {name: place / name for name in VARIANTS}
 
 
@@ -475,18 +480,21 @@ def test_an_adapter_speaks_as_in_peft(
 def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
     folder: Path, adapters: dict[str, Path], eight_bits: bool
 ) -> None:
-    mix, mixed = mix_adapters_into(LlamaForCausalLM.from_pretrained(folder), eight_bits)
+    model = LlamaForCausalLM.from_pretrained(folder)
+    table = model.get_input_embeddings().weight.detach()
+    mix, mixed = mix_adapters_into(model, eight_bits)
     layers = dict(pair for each in mixed for pair in each.layers())
-    deltas = [None, *(read_deltas(path, {"tiny"}, layers, "lm_head") for path in adapters.values())]
+    found = [read_adaptation(path, {"tiny"}, layers, "lm_head", table) for path in adapters.values()]
+    deltas = [None, *(each.deltas for each in found)]
     torch.manual_seed(0)
     for layer in mixed:
         states = torch.randn(1, 3 * len(deltas), layer.base.in_features)
         mix.arrange(deltas, [3] * len(deltas))
         together = layer(states).split(3, dim=1)
 
-        for own, found, one in zip(states.split(3, dim=1), together, deltas, strict=True):
+        for own, result, one in zip(states.split(3, dim=1), together, deltas, strict=True):
             mix.arrange([one], [3])
-            torch.testing.assert_close(found, layer(own))
+            torch.testing.assert_close(result, layer(own))
 
 
 @pytest.mark.parametrize("eight_bits", [False, True])
@@ -589,21 +597,22 @@ def test_a_shared_beginning_is_read_once_for_each_adapter(
 ) -> None:
     sizes: list[int] = []
     engine, plain = make_engine(sizes.append), make_engine()
+    voices = ("warm", "curt", "soft", None)
     for each in (engine, plain):
-        each.load_adapter("warm", adapters["warm"])
-        each.load_adapter("curt", adapters["curt"])
-    for adapter in ("warm", "curt", None):
+        for name in voices[:3]:
+            each.load_adapter(name, adapters[name])
+    for adapter in voices:
         for question in ("When?", "Where?"):
             alone(engine, asked(SYSTEM * 3 + question, adapter=adapter))
     sizes.clear()
 
-    for adapter in ("warm", "curt", None):
+    for adapter in voices:
         third = engine.generate(asked(SYSTEM * 3 + "Why?", adapter=adapter))
 
         assert "".join(third) == alone(plain, asked(SYSTEM * 3 + "Why?", adapter=adapter))
         assert third.cached_tokens >= len(SYSTEM) * 3
     assert max(sizes) < LEAST_TOKENS
-    assert engine.tally.cache_hits == 3
+    assert engine.tally.cache_hits == len(voices)
 
 
 def test_what_only_one_customer_wrote_is_not_kept(make_engine: Callable[..., Engine]) -> None:

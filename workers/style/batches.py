@@ -11,10 +11,10 @@ from itertools import takewhile
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from bot.serving.prompt import Prompter
-from workers.style import factual
+from workers.style import factual, soft
 from workers.style.lessons import Lesson
 
 IGNORED = -100
@@ -98,12 +98,14 @@ def mean_loss(model: Any, batch: Batch) -> torch.Tensor:
 
 def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     """The same for each answer: (rows,)."""
-    read = model(input_ids=batch.prefix, use_cache=True, logits_to_keep=1).past_key_values
+    reader, virtual = soft.split(model)
+    front = soft.before(reader, virtual, batch.prefix[0])
+    read = reader(inputs_embeds=front[None], use_cache=True, logits_to_keep=1).past_key_values
     read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
-    logits = model(
+    logits = reader(
         input_ids=batch.tokens,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
+        attention_mask=pad(batch.mask, (len(virtual), 0), value=1),
+        position_ids=batch.positions + len(virtual),
         past_key_values=read,
         logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
     ).logits[:, :-1]

@@ -76,6 +76,8 @@ class Course:
             self._epoch(shuffled)
             self._examine()
         set_peft_model_state_dict(self.student, self._best_weights)
+        # P-tuning's encoder has done its work: what it said is what was kept, and what speaks from now on
+        self.student.active_peft_config.inference_mode = True
 
     def go_on(self, kept: Checkpoint) -> None:
         """Stand where a run of the same lessons stood when it was cut off, to the last bit."""
@@ -83,7 +85,9 @@ class Course:
         for name, tensor in kept.tensors["moments"].items():
             number, _, moment = name.partition(".")
             moments.setdefault(int(number), {})[moment] = tensor
-        set_peft_model_state_dict(self.student, kept.tensors["weights"])
+        with torch.no_grad():
+            for name, weights in self._learned().items():
+                weights.copy_(kept.tensors["weights"][name])
         self._best_weights = kept.tensors["best"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": figures["groups"]})
         self._schedule.load_state_dict(figures["schedule"])
@@ -112,7 +116,7 @@ class Course:
             f"{number}.{name}": moment for number, named in optimizer["state"].items() for name, moment in named.items()
         }
         return Checkpoint(
-            {"weights": _weights(self.student), "best": self._best_weights, "moments": moments},
+            {"weights": self._learned(), "best": self._best_weights, "moments": moments},
             {
                 "step": self.step,
                 "tokens": self.tokens,
@@ -125,6 +129,10 @@ class Course:
                 "schedule": self._schedule.state_dict(),
             },
         )
+
+    def _learned(self) -> dict[str, torch.Tensor]:
+        """What is being learned, by name; of P-tuning the encoder, which is not among the adapter's weights."""
+        return {name: weights.data for name, weights in self.student.named_parameters() if weights.requires_grad}
 
     def _show(self, **loss: float) -> None:
         """Raises `LeaseLost` where the run was stopped."""

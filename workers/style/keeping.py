@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from bot.serving.prompt import Prompter
+from workers.style import soft
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
@@ -86,6 +88,7 @@ def told(
     """A model's answers to chats, several of like length at a time; greedy at temperature 0."""
     was_training = model.training
     model.eval()
+    reader, virtual = soft.split(model)
     prompter = Prompter(tokenizer)
     prompts = [prompter.tokens(tuple(messages)) for messages in asked]
     said = [""] * len(prompts)
@@ -95,18 +98,16 @@ def told(
         sampling = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
     for start in range(0, len(ranked), TOGETHER):
         several = ranked[start : start + TOGETHER]
-        width = max(len(prompts[n]) for n in several)
-        pads = [width - len(prompts[n]) for n in several]
-        tokens = model.generate(
-            input_ids=torch.tensor([[0] * pad + prompts[n] for pad, n in zip(pads, several, strict=True)]).to(
-                model.device
-            ),
-            attention_mask=torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads]).to(model.device),
+        read = [soft.before(reader, virtual, torch.tensor(prompts[n], device=reader.device)) for n in several]
+        mask = [torch.ones(len(one), dtype=torch.long, device=reader.device) for one in read]
+        tokens = reader.generate(
+            inputs_embeds=pad_sequence(read, batch_first=True, padding_side="left"),
+            attention_mask=pad_sequence(mask, batch_first=True, padding_side="left"),
             max_new_tokens=most_tokens,
             pad_token_id=tokenizer.eos_token_id,
             **sampling,
         )
-        for n, text in zip(several, tokenizer.batch_decode(tokens[:, width:], skip_special_tokens=True), strict=True):
+        for n, text in zip(several, tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True):
             said[n] = text.strip()
     model.train(was_training)
     return said

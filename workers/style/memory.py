@@ -1,5 +1,5 @@
 """What a training will need of memory, before it is started: weights, gradients, the optimizer's moments, activations;
-LoRA beside full fine-tuning. A run that does not fit is refused, with the figures.
+an adapter beside full fine-tuning. A run that does not fit is refused, with the figures.
 
 Weights and moments are counted from the files, activations estimated: what a decoder layer keeps of every token for the
 way back, and the logits of the answers. LOG.md has the estimate beside what was measured.
@@ -7,14 +7,14 @@ way back, and the logits of the answers. LOG.md has the estimate beside what was
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bot.errors import TrainingRefused
 from workers.style.lessons import Lesson
-from workers.style.recipe import CHARACTERS_PER_TOKEN, Recipe
+from workers.style.recipe import CHARACTERS_PER_TOKEN, SOFT_PROMPTS, Recipe
 
 FLOAT = 4  # bytes; gradients and AdamW's two moments are kept in float32
 MOMENTS = 2
@@ -44,7 +44,7 @@ class Need:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What LoRA needs, what learning every weight would need, and what is free (None where nobody says)."""
+    """What the adapter needs, what learning every weight would need, and what is free (None where nobody says)."""
 
     adapter: Need
     full: Need
@@ -70,7 +70,7 @@ def plan(folder: Path, recipe: Recipe, lessons: Sequence[Lesson], *, half: bool,
     shapes = _shapes(folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     parameters = sum(rows * columns for rows, columns in shapes.values())
-    added = sum(_added(rows, columns, recipe) for name, (rows, columns) in shapes.items() if _is_adapted(name, rows))
+    added = _learned(shapes, int(config["hidden_size"]), recipe)
     size = 2 if half else FLOAT
     activations = _activations(config, recipe, lessons, size)
     return MemoryPlan(
@@ -117,6 +117,14 @@ def _need(parameters: int, trainable: int, activations: int, size: int) -> Need:
     return Need(trainable, parameters * size + beside * FLOAT, trainable * FLOAT, moments, activations)
 
 
+def _learned(shapes: Mapping[str, tuple[int, int]], hidden: int, recipe: Recipe) -> int:
+    """How many numbers are learned."""
+    if recipe.method in SOFT_PROMPTS:
+        encoder = 3 * (hidden + 1) * hidden if recipe.method == "p-tuning" else 0  # three square layers with biases
+        return recipe.virtual_tokens * hidden + encoder
+    return sum(_added(rows, columns, recipe) for name, (rows, columns) in shapes.items() if _is_adapted(name, rows))
+
+
 def _added(rows: int, columns: int, recipe: Recipe) -> int:
     magnitude = rows if recipe.method == "dora" else 0
     return recipe.rank * (rows + columns) + magnitude
@@ -132,7 +140,7 @@ def _activations(config: dict[str, Any], recipe: Recipe, lessons: Sequence[Lesso
     heads = int(config["num_attention_heads"])
     keys = hidden * int(config.get("num_key_value_heads") or heads) // heads
     kept = HIDDEN_KEPT * hidden + KEYS_KEPT * keys + INTERMEDIATE_KEPT * inner
-    longest = max((_characters(one) for one in lessons), default=0) / CHARACTERS_PER_TOKEN
+    longest = max((_characters(one) for one in lessons), default=0) / CHARACTERS_PER_TOKEN + recipe.virtual_tokens
     answer = max((len(one.answer) for one in lessons), default=0) / CHARACTERS_PER_TOKEN
     layers = int(config["num_hidden_layers"]) * recipe.rows_per_batch * longest * kept * size
     logits = LOGITS_KEPT * recipe.rows_per_batch * (answer + 2) * int(config["vocab_size"]) * FLOAT

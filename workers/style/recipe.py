@@ -8,20 +8,24 @@ from typing import Any, Literal
 from bot.settings import Settings
 from workers.style.lessons import Lesson
 
-Method = Literal["lora", "rslora", "dora"]
+Method = Literal["lora", "rslora", "dora", "prompt", "p-tuning"]
 
 CHARACTERS_PER_TOKEN = 3.7
+SOFT_PROMPTS = ("prompt", "p-tuning")  # methods that learn rows before the prompt, and leave the layers alone
+LEARNING_RATES: dict[Method, float] = {"lora": 1e-3, "rslora": 1e-3, "dora": 1e-3, "prompt": 3e-2, "p-tuning": 1e-3}
 RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
 PREFERENCE_RATE = 0.1  # of the learning rate: preferring goes on from what was learned
+VIRTUAL_TOKENS = 20
 TOKENS_PER_SECOND = 200.0  # on two busy CPU cores, until this machine has trained once
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train. `alpha` is LoRA's scale times its rank (Hu et al. 2021, section 4.1), times the root of it for
-    rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). `replay_share` is
-    the number of the base's own answers that are mixed in, as a share of the rows. `preference_epochs` come after the
-    others, over pairs of a rewrite and what it replaced (`workers.style.dpo`)."""
+    rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). Prompt tuning
+    (arXiv:2104.08691) and P-tuning (arXiv:2103.10385) learn `virtual_tokens` instead and have no rank. `replay_share`
+    is the number of the base's own answers that are mixed in, as a share of the rows. `preference_epochs` come after
+    the others, over pairs of a rewrite and what it replaced (`workers.style.dpo`)."""
 
     rank: int
     alpha: int
@@ -34,19 +38,22 @@ class Recipe:
     method: Method = "lora"
     replay_share: float = 0.0
     preference_epochs: int = 0
+    virtual_tokens: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
         """The recipe that the settings ask for."""
-        rank, method = settings.train_rank, settings.train_method
+        method, soft = settings.train_method, settings.train_method in SOFT_PROMPTS
+        rank = 0 if soft else settings.train_rank
         return cls(
             rank,
             _alpha(rank, method),
             settings.train_epochs,
-            settings.train_learning_rate,
+            settings.train_learning_rate or LEARNING_RATES[method],
             method=method,
             replay_share=settings.train_replay_share,
             preference_epochs=settings.train_preference_epochs,
+            virtual_tokens=VIRTUAL_TOKENS if soft else 0,
         )
 
     def changed(self, rank: int, **others: Any) -> "Recipe":

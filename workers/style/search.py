@@ -35,6 +35,6 @@ def _proposed(trial: Any, recipe: Recipe) -> Recipe:
     rate = recipe.learning_rate
     return recipe.changed(
         learning_rate=trial.suggest_float("learning_rate", rate / WIDEST, rate * WIDEST, log=True),
-        rank=trial.suggest_categorical("rank", sorted({*RANKS, recipe.rank})),
+        rank=trial.suggest_categorical("rank", sorted({*RANKS, recipe.rank}) if recipe.rank else [0]),  # of LoRA alone
         epochs=trial.suggest_int("epochs", 1, 2 * recipe.epochs),
     )

@@ -1,4 +1,4 @@
-"""Training a style adapter: LoRA on all linear layers, the loss taken on the answers only.
+"""Training a style adapter: LoRA on all linear layers or a soft prompt, the loss taken on the answers only.
 
 Reads top to bottom: load, measure what is there, learn epoch by epoch, keep the best epoch, write it down. Whether
 the result may speak is the gate's business. LOG.md in this folder has the tries behind the numbers.
@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    get_peft_model,
+    get_peft_model_state_dict,
+)
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -33,8 +41,9 @@ from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
 
 SAMPLE_TOKENS = 48
-
 KNOWN_PROMPTS = 2
+# What a prompt that is tuned starts from: embeddings of real words learn faster (Lester et al. 2021, section 3.2)
+BEGINS_AS = "You answer customers in the voice of the company: friendly, in full sentences, from the passages alone. "
 
 
 @dataclass(frozen=True)
@@ -171,10 +180,33 @@ def load_base(settings: Settings) -> tuple[Any, Any, str]:
 
 
 def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
-    """The base with a fresh adapter, the same for every seed, which at first changes nothing. It goes by `base_name`,
+    """The base with a fresh adapter, the same for every seed; LoRA at first changes nothing. It goes by `base_name`,
     not by the folder that the base happened to be read from."""
     torch.manual_seed(recipe.seed)
-    config = LoraConfig(
+    config = _config(base, recipe)
+    student = get_peft_model(base, config)
+    config.base_model_name_or_path = base_name  # peft has put the folder there
+    if isinstance(config, PromptTuningConfig):
+        config.tokenizer_name_or_path = base_name
+    return student
+
+
+def _config(base: Any, recipe: Recipe) -> PeftConfig:
+    if recipe.method == "prompt":
+        return PromptTuningConfig(
+            task_type="CAUSAL_LM",
+            num_virtual_tokens=recipe.virtual_tokens,
+            prompt_tuning_init="TEXT",
+            prompt_tuning_init_text=BEGINS_AS,
+            tokenizer_name_or_path=base.name_or_path,
+        )
+    if recipe.method == "p-tuning":
+        return PromptEncoderConfig(
+            task_type="CAUSAL_LM",
+            num_virtual_tokens=recipe.virtual_tokens,
+            encoder_hidden_size=base.config.hidden_size,
+        )
+    return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=0.0,
@@ -183,9 +215,6 @@ def with_adapter(base: Any, recipe: Recipe, base_name: str) -> PeftModel:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    student = get_peft_model(base, config)
-    student.peft_config["default"].base_model_name_or_path = base_name  # peft has put the folder there
-    return student
 
 
 def digest(lessons: Sequence[Lesson], held_out: Sequence[Lesson]) -> str:
@@ -223,7 +252,7 @@ def _searched(
 
     def attempt(by: Recipe) -> float:
         course = learned(by)
-        course.student.unload()  # the base is as it was
+        _take_off(course.student)
         return course.best
 
     return search.best(recipe, settings.train_search_trials, attempt)
@@ -232,8 +261,14 @@ def _searched(
 def _speaking_loss(base: Any, speaking: Adapter, examined: Sequence[Batch]) -> float:
     worn = PeftModel.from_pretrained(base, speaking.path)
     loss = held_out_loss(worn, examined)
-    worn.unload()
+    _take_off(worn)
     return loss
+
+
+def _take_off(worn: PeftModel) -> None:
+    """Leave the base as it was; a soft prompt has changed nothing in it."""
+    if not worn.active_peft_config.is_prompt_learning:
+        worn.unload()
 
 
 def write(student: Any, meta: dict[str, Any], folder: Path, precision: torch.dtype | None = None) -> None:

@@ -60,9 +60,10 @@ def test_the_loss_is_that_of_the_paper(settings: Settings, lessons: Lessons) -> 
     assert dpo.loss(student, some).item() == pytest.approx(wanted, abs=1e-4)
 
 
-def test_pairs_are_learned_after_the_answers(settings: Settings, lessons: Lessons) -> None:
+@pytest.mark.parametrize("method", ["lora", "prompt", "p-tuning"])
+def test_pairs_are_learned_after_the_answers(settings: Settings, lessons: Lessons, method: str) -> None:
     # when two epochs of preferring follow
-    asked = settings.model_copy(update={"train_preference_epochs": 2})
+    asked = settings.model_copy(update={"train_preference_epochs": 2, "train_method": method})
     preferred = train(asked, "style-v1", *lessons, quiet).meta["preferred"]
     # then they begin indifferent, and end with the rewrites preferred, those held out, too
     held_out = [point["held_out"] for point in preferred["curve"] if "held_out" in point]

@@ -29,10 +29,11 @@ def test_what_is_set_is_tried_first_and_the_best_is_taken() -> None:
     assert min(one["held_out"] for one in said) == attempt(found)
 
 
+@pytest.mark.parametrize("method", ["lora", "p-tuning"])
 def test_the_training_goes_by_the_recipe_that_was_found(
-    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], method: str
 ) -> None:
-    asked = settings.model_copy(update={"train_search_trials": 2, "train_epochs": 1})
+    asked = settings.model_copy(update={"train_search_trials": 2, "train_epochs": 1, "train_method": method})
     meta = train(asked, "style-v1", *lessons, lambda _: None).meta
     best = min(meta["searched"], key=lambda one: one["held_out"])
     assert len(meta["searched"]) == 2

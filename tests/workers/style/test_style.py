@@ -27,6 +27,7 @@ from workers.style.batches import answer_loss, batches, example
 from workers.style.curate import curate
 from workers.style.examination import Ask, Tell
 from workers.style.lessons import Lesson, fit_rows, lesson
+from workers.style.recipe import SOFT_PROMPTS
 from workers.style.train import load_base, train
 
 
@@ -148,9 +149,11 @@ def test_training_twice_on_the_same_rows_gives_the_same_loss(
     assert first.meta["held_out_after"] < first.meta["held_out_before"]
 
 
+@pytest.mark.parametrize("method", ["lora", "prompt", "p-tuning"])
 def test_the_best_epoch_is_what_is_kept_and_the_model_server_accepts_it(
-    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], method: str
 ) -> None:
+    settings = settings.model_copy(update={"train_method": method})
     # when a training has ended
     trained = train(settings, "style-v1", *lessons, quiet)
     # then its folder passes the model server's checks, and says what was promised about it
@@ -161,6 +164,7 @@ def test_the_best_epoch_is_what_is_kept_and_the_model_server_accepts_it(
     best = min(point["held_out"] for point in trained.meta["curve"] if "held_out" in point)
     again = train(settings, "style-v2", *lessons, quiet, speaking)
     assert again.meta["held_out_speaking"] == pytest.approx(best, rel=1e-4)
+    assert again.meta["held_out_before"] == trained.meta["held_out_before"]
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_leaves_nothing(
@@ -203,6 +207,21 @@ def test_a_candidate_that_keeps_the_facts_speaks_and_its_rows_are_marked(
     assert feedback.count_new(desk.database) == 0
     assert all("support" in row.note for row in feedback.listing(desk.database, "rejected"))
     assert jobs.find(desk.database, job.job_id).state == "done"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("method", SOFT_PROMPTS)
+def test_a_soft_prompt_is_judged_like_any_other_adapter(
+    desk: Desk, server: Any, approved: Sequence[Feedback], method: str
+) -> None:
+    # given a method by which a model of random weights learns something, but hardly
+    soft = replace(desk, settings=desk.settings.model_copy(update={"train_method": method}))
+    # when it is trained and answers as well as LoRA
+    loop.improve(soft, started(desk), examined_as(Voice(PLAIN), Voice(HOUSE)))
+    # then every check is made, and the loss alone speaks against it
+    judged = adapters.find(desk.database, "style-v1")
+    assert judged.meta["method"] == method
+    assert [check["name"] for check in judged.report["checks"] if not check["passed"]] == ["Held-out loss"]
+    assert "Closed-book divergence (KL)" in [check["name"] for check in judged.report["checks"]]
 
 
 def test_a_candidate_that_loses_facts_is_rejected_and_the_old_one_keeps_speaking(

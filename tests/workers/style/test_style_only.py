@@ -11,12 +11,13 @@ from bot.errors import TrainingRefused
 from bot.records import Feedback
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
+from workers.commands import METHODS
 from workers.style import factual, keeping, loop, memory, probes
 from workers.style.batches import answer_loss, batches, example
 from workers.style.lessons import Lesson, lesson
 from workers.style.memory import MemoryPlan, Need
 from workers.style.recipe import Recipe
-from workers.style.train import load_base, train
+from workers.style.train import load_base, memory_plan, train, with_adapter
 
 READ = "[1] Returns\nThe first exchange of an item is free of charge. Lark Field tents can be returned within 45 days."
 SAID = "Happy to help: you'll get the first exchange free, and we'll take Lark Field tents back for 45 days [1]."
@@ -92,33 +93,47 @@ def test_the_bases_answers_in_a_batch_are_those_it_gives_alone(
     assert len(set(keeping.told(base, tokenizer, asked[:1] * 4, most_tokens=8, temperature=1.0))) > 1
 
 
-@pytest.mark.parametrize("method", ["rslora", "dora"])
+@pytest.mark.parametrize(
+    ("method", "mark"),
+    [
+        ("rslora", {"use_rslora": True}),
+        ("dora", {"use_dora": True}),
+        ("prompt", {"peft_type": "PROMPT_TUNING"}),
+        ("p-tuning", {"peft_type": "P_TUNING"}),
+    ],
+)
 def test_the_other_methods_learn_too_and_the_server_takes_them(
-    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], method: str
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], method: str, mark: dict[str, object]
 ) -> None:
     other = settings.model_copy(update={"train_method": method})
     trained = train(other, "style-v1", *lessons, quiet)
     assert trained.meta["method"] == method
     assert trained.meta["held_out_after"] < trained.meta["held_out_before"]
-    assert getattr(read_adapter(trained.path, {settings.model}).config, f"use_{method}") is True
+    assert mark.items() <= read_adapter(trained.path, {settings.model}).config.to_dict().items()
 
 
+@pytest.mark.parametrize("method", METHODS)
 def test_the_memory_plan_counts_what_the_model_really_has(
-    settings: Settings, tiny_model: Path, lessons: tuple[list[Lesson], list[Lesson]]
+    settings: Settings, tiny_model: Path, lessons: tuple[list[Lesson], list[Lesson]], method: str
 ) -> None:
     # given the model and an adapter for it
     base, _, _ = load_base(settings)
-    recipe = Recipe.of(settings)
+    recipe = Recipe.of(settings.model_copy(update={"train_method": method}))
     parameters = sum(one.numel() for one in base.parameters())
     # when the memory is planned
     plan = memory.plan(tiny_model, recipe, lessons[0], half=False, free=10**12)
     # then the weights are those of the model, and the adapter's are what peft makes
     assert plan.full.trainable == parameters
-    trained = train(settings, "style-v1", *lessons, quiet)
-    made = read_adapter(trained.path, {settings.model}).tensors
-    assert plan.adapter.trainable == sum(tensor.numel() for tensor in made.values())
+    student = with_adapter(base, recipe, settings.model)
+    assert plan.adapter.trainable == sum(one.numel() for one in student.parameters() if one.requires_grad)
     assert plan.full.total > plan.adapter.total > plan.adapter.weights > 4 * parameters
-    assert plan.fits and trained.meta["memory"]["adapter"]["trainable"] == plan.adapter.trainable
+    assert plan.fits
+
+
+def test_the_memory_plan_is_written_down(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
+    planned = memory_plan(settings, Recipe.of(settings), lessons[0]).adapter
+    trained = train(settings, "style-v1", *lessons, quiet)
+    assert trained.meta["memory"]["adapter"]["trainable"] == planned.trainable
 
 
 def test_a_training_that_does_not_fit_is_refused_with_the_figures(
