@@ -269,7 +269,8 @@ def _facts(version: Adapter) -> str:
         facts.append(f"learned from {words.count(meta['rows']['train'], 'row')}")
     if "seconds" in meta:
         facts.append(f"in {words.duration(1_000 * float(meta['seconds']))}")
-    facts += [f"{name.replace('_', ' ')} {meta[name]}" for name in ("epochs", "rank", "learning_rate") if meta.get(name)]
+    shown = [name for name in ("epochs", "rank", "learning_rate") if meta.get(name)]  # a soft prompt has no rank
+    facts += [f"{name.replace('_', ' ')} {meta[name]}" for name in shown]
     return " · ".join(facts)
 
 

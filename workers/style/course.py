@@ -67,7 +67,7 @@ class Course:
         """All epochs, or fewer where the held-out loss, now `before`, rises; the best weights remain."""
         if not self.curve:
             self.curve.append({"step": 0, "held_out": before})
-            self.best, self._best_weights = before, _weights(self.student)
+            self.best, self._best_weights = before, adapter_weights(self.student)
         order = random.Random(self._recipe.seed)
         orders = [order.sample(self._to_learn, len(self._to_learn)) for _ in range(self._recipe.epochs)]
         for shuffled in orders[self.step // len(self._to_learn) :]:
@@ -102,7 +102,7 @@ class Course:
         self._rises = loss >= self.best
         if not self._rises:
             self.best = loss
-            self._best_weights = _weights(self.student)
+            self._best_weights = adapter_weights(self.student)
         if self._sample:
             self._samples.append({"step": self.step, **self._sample()})
         if self.keep:
@@ -173,5 +173,8 @@ class Course:
         return loss
 
 
-def _weights(student: Any) -> dict[str, torch.Tensor]:
-    return {key: value.clone() for key, value in get_peft_model_state_dict(student).items()}
+def adapter_weights(student: Any) -> dict[str, torch.Tensor]:
+    """A copy of the adapter's weights, as they go into its file. No embedding is among them; were peft to find that out
+    by itself, it would ask a model hub about the base."""
+    found = get_peft_model_state_dict(student, save_embedding_layers=False)
+    return {key: value.clone() for key, value in found.items()}

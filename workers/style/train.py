@@ -21,7 +21,6 @@ from peft import (
     PromptEncoderConfig,
     PromptTuningConfig,
     get_peft_model,
-    get_peft_model_state_dict,
 )
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -33,7 +32,7 @@ from bot.serving import weights
 from bot.settings import Settings
 from workers.style import checkpoint, dpo, keeping, memory, search, store
 from workers.style.batches import Batch, batches, example, held_out_loss
-from workers.style.course import Course, Tell
+from workers.style.course import Course, Tell, adapter_weights
 from workers.style.known import Messages
 from workers.style.lessons import Lesson
 from workers.style.memory import MemoryPlan
@@ -276,7 +275,7 @@ def write(student: Any, meta: dict[str, Any], folder: Path, precision: torch.dty
     where one is given. Raises `OSError` where the disk is full."""
     student.peft_config["default"].save_pretrained(folder)
     (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    tensors = {key: value.to(precision).contiguous() for key, value in get_peft_model_state_dict(student).items()}
+    tensors = {key: value.to(precision).contiguous() for key, value in adapter_weights(student).items()}
     try:
         save_file(tensors, folder / "adapter_model.safetensors")
     except SafetensorError as error:

@@ -24,11 +24,12 @@ from bot.settings import Settings
 from ingest import sample
 from workers.style import gate, loop
 from workers.style.batches import answer_loss, batches, example
+from workers.style.course import adapter_weights
 from workers.style.curate import curate
 from workers.style.examination import Ask, Tell
 from workers.style.lessons import Lesson, fit_rows, lesson
-from workers.style.recipe import SOFT_PROMPTS
-from workers.style.train import load_base, train
+from workers.style.recipe import SOFT_PROMPTS, Recipe
+from workers.style.train import load_base, train, with_adapter
 
 
 def row_of(approved: Sequence[Feedback], evidence: str, rewrite: str, **changes: Any) -> Feedback:
@@ -147,6 +148,18 @@ def test_training_twice_on_the_same_rows_gives_the_same_loss(
     first, second = (train(settings, name, *lessons, quiet) for name in ("style-v1", "style-v2"))
     assert first.meta["curve"] == second.meta["curve"]
     assert first.meta["held_out_after"] < first.meta["held_out_before"]
+
+
+def test_no_hub_is_asked_about_the_base(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given an adapter of a base that goes by a name, and a hub that must not be asked
+    def asked(*_: object) -> None:
+        raise AssertionError("a model hub was asked")
+
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", asked)
+    base, _, _ = load_base(settings)
+    student = with_adapter(base, Recipe.of(settings), "a-name")
+    # then its weights are had without
+    assert adapter_weights(student)
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt", "p-tuning"])
