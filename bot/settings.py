@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     train_fact_weight: float = Field(default=1.0, ge=0, le=1)
     train_known_prompts: int | None = Field(default=None, ge=0, le=10)  # without: on a GPU 2, else 0
     train_known_samples: int = Field(default=16, ge=0, le=64)
-    train_replay_share: float = Field(default=0.33, ge=0, le=1)
+    train_replay_share: float = Field(default=1.0, ge=0, le=1)
     train_check_minutes: float = Field(default=10, gt=0)
     gate_questions: int = Field(default=60, ge=4)
 
