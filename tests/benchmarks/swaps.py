@@ -15,7 +15,7 @@ from pathlib import Path
 
 from transformers.utils.logging import disable_progress_bar
 
-from bot import adapters, consult, db
+from bot import adapters, consult, db, documents
 from bot.desk import Desk
 from bot.errors import FrontdeskError
 from bot.serving.weights import locate
@@ -39,7 +39,8 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder,
         full_stack.running(Path(folder), models) as stack,
     ):
-        full_stack.wait_until(lambda: stack.frontdesk("ingest", "--wait").returncode == 0)
+        wanted = len(sample.paths())
+        full_stack.wait_until(lambda: documents.count_by_state(stack.desk.database).get("indexed", 0) == wanted)
         register(stack.desk, Path(folder) / "adapters")
         load = Load(stack.desk, chosen.clients)
         seconds, others = swap(stack.desk, chosen.swaps)

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.trainers [--rounds 3] [--epochs 2]`: tokens a second of the optimizer steps alone, padding
 not counted, and the loss on the same held-out rows afterwards. Both see the same token ids in the same batches in the
-same order, and take the loss on the same answers, so that the losses can be held beside each other.
+same order, at the same rates, and take the loss on the same answers, so that the losses can be held beside each other.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 from trl import SFTConfig, SFTTrainer
@@ -97,11 +98,7 @@ def theirs(
         num_train_epochs=1,  # which holds them all, in our order
         train_sampling_strategy="sequential",
         per_device_train_batch_size=recipe.rows_per_batch,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=max(1, round(recipe.warmup_share * recipe.steps(len(learn)))),
         max_grad_norm=recipe.longest_gradient,
-        weight_decay=0.0,
         max_length=None,
         bf16=False,
         use_cpu=device == "cpu",
@@ -114,7 +111,18 @@ def theirs(
     )
     clock = _Clock()
     shown = _dataset(_in_our_order(learn, recipe))
-    trainer = SFTTrainer(student, config, train_dataset=shown, processing_class=tokenizer, callbacks=[clock])
+    optimizer = torch.optim.AdamW(
+        [one for one in student.parameters() if one.requires_grad], lr=recipe.learning_rate, weight_decay=0.0
+    )
+    rates = LambdaLR(optimizer, recipe.schedule(len(shown) // recipe.rows_per_batch))
+    trainer = SFTTrainer(
+        student,
+        config,
+        train_dataset=shown,
+        processing_class=tokenizer,
+        callbacks=[clock],
+        optimizers=(optimizer, rates),
+    )
     trainer.train()
     tokens = recipe.epochs * sum(len(one.tokens) for one in learn)
     examined: list[Batch] = batches(held_out, recipe.rows_per_batch, device)

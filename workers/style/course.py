@@ -61,7 +61,7 @@ class Course:
         self._parameters = [one for one in student.parameters() if one.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
         self.steps = recipe.epochs * len(to_learn)
-        self._schedule = LambdaLR(self._optimizer, self._share_of_rate)
+        self._schedule = LambdaLR(self._optimizer, recipe.schedule(self.steps))
 
     def run(self, before: float) -> None:
         """All epochs, or fewer where the held-out loss, now `before`, rises; the best weights remain."""
@@ -158,11 +158,6 @@ class Course:
         self._schedule.step()
         self._optimizer.zero_grad()
         return float(loss.item())
-
-    def _share_of_rate(self, step: int) -> float:
-        """Linear warm-up, then linear decay to zero."""
-        warm_up = max(1.0, self._recipe.warmup_share * self.steps)
-        return min((step + 1) / warm_up, max(0.0, (self.steps - step) / max(1.0, self.steps - warm_up)))
 
     def _checked(self, loss: float) -> float:
         if not math.isfinite(loss):

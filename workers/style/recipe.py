@@ -1,7 +1,7 @@
 """How a style is trained, and how long that will take. The numbers were found by trying; LOG.md has the tries."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -65,6 +65,11 @@ class Recipe:
         """The recipe of the preference epochs."""
         rate = PREFERENCE_RATE * self.learning_rate
         return replace(self, epochs=self.preference_epochs, learning_rate=rate, preference_epochs=0, replay_share=0.0)
+
+    def schedule(self, steps: int) -> Callable[[int], float]:
+        """The share of the learning rate at each of so many steps: linear warm-up, then linear decay to zero."""
+        warm_up = max(1.0, self.warmup_share * steps)
+        return lambda step: min((step + 1) / warm_up, max(0.0, (steps - step) / max(1.0, steps - warm_up)))
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""
