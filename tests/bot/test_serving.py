@@ -240,10 +240,10 @@ def test_the_engine_writes_what_transformers_would_write(engine: Engine, tiny_fo
 
 
 def test_an_answer_ends_at_the_models_end_token(tiny_folder: Path) -> None:
-    model = LlamaForCausalLM.from_pretrained(tiny_folder)
-    endless = Engine(model, byte_tokenizer(), "tiny", tiny_folder).generate(asked())
+    endless = Engine.load("tiny", tiny_folder).generate(asked())
     text = "".join(endless)
     tokens = byte_tokenizer().encode(text)
+    model = LlamaForCausalLM.from_pretrained(tiny_folder)
     model.generation_config.eos_token_id = [1, tokens[-1]]
 
     generation = Engine(model, byte_tokenizer(), "tiny", tiny_folder).generate(asked())
