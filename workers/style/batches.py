@@ -5,7 +5,7 @@ padded on the left, so that their answers end together and the language model's 
 computed for the last few positions only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -18,6 +18,8 @@ from workers.style import factual, soft
 from workers.style.lessons import Lesson
 
 IGNORED = -100
+
+Loss = Callable[[Any, Any], torch.Tensor]  # of a model and a batch: a sum, of which the batch's `weight` makes a mean
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,6 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
     return answer_losses(model, batch).sum()
 
 
-def mean_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """What a step of learning goes down."""
-    return answer_loss(model, batch) / batch.weight
-
-
 def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     """The same for each answer: (rows,)."""
     reader, virtual = soft.split(model)
@@ -114,12 +111,13 @@ def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     return (losses.view_as(batch.weights) * batch.weights).sum(dim=-1)
 
 
-def held_out_loss(model: Any, examined: Sequence[Batch]) -> float:
-    """The mean -log p of an answer token, in nats. The same for the base, the speaking version and a candidate."""
+def held_out_loss(model: Any, examined: Sequence[Any], loss: Loss = answer_loss) -> float:
+    """The mean -log p of an answer token, in nats, or of another loss. The same for the base, the speaking version and
+    a candidate."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        total = sum(answer_loss(model, batch).item() for batch in examined)
+        total = sum(loss(model, batch).item() for batch in examined)
     model.train(was_training)
     return float(total / sum(batch.weight for batch in examined))
 

@@ -5,14 +5,14 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim.lr_scheduler import LambdaLR
 
 from bot.errors import TrainingRefused
-from workers.style.batches import held_out_loss, mean_loss
+from workers.style.batches import Loss, answer_loss, held_out_loss
 from workers.style.checkpoint import Checkpoint
 from workers.style.progress import drawn
 from workers.style.recipe import Recipe
@@ -22,21 +22,11 @@ Keep = Callable[[Checkpoint], None]
 Sample = Callable[[], dict[str, str]]
 
 
-class Task(NamedTuple):
-    """What is learned: the loss of a batch, which a step goes down, and the loss of several held-out ones. A batch is
-    whatever both take, and says how many `real_tokens` it has."""
-
-    loss: Callable[[Any, Any], torch.Tensor]
-    held_out: Callable[[Any, Sequence[Any]], float]
-
-
-ANSWERING = Task(mean_loss, held_out_loss)
-
-
 class Course:
     """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone,
     `seconds_before` of those before it was cut off. After each epoch `keep` is given all that `go_on` needs, and
-    `sample` says how the student answers by then."""
+    `sample` says how the student answers by then. A batch is whatever the loss takes, with its `weight` and
+    `real_tokens`."""
 
     def __init__(
         self,
@@ -45,7 +35,7 @@ class Course:
         to_learn: Sequence[Any],
         examined: Sequence[Any],
         tell: Tell,
-        task: Task = ANSWERING,
+        loss: Loss = answer_loss,
         sample: Sample | None = None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
@@ -56,7 +46,7 @@ class Course:
         self._sample, self._samples = sample, list[dict[str, Any]]()
         self._best_weights: dict[str, torch.Tensor] = {}
         self._rises = False
-        self.student, self._recipe, self._tell, self._task = student, recipe, tell, task
+        self.student, self._recipe, self._tell, self._loss = student, recipe, tell, loss
         self._to_learn, self._examined = list(to_learn), examined
         self._parameters = [one for one in student.parameters() if one.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
@@ -97,7 +87,7 @@ class Course:
         self._show()
 
     def _examine(self) -> None:
-        loss = self._checked(self._task.held_out(self.student, self._examined))
+        loss = self._checked(held_out_loss(self.student, self._examined, self._loss))
         self.curve.append({"step": self.step, "held_out": loss})
         self._rises = loss >= self.best
         if not self._rises:
@@ -150,7 +140,7 @@ class Course:
             self._show(loss=round(loss, 4))
 
     def _learn(self, batch: Any) -> float:
-        loss = self._task.loss(self.student, batch)
+        loss = self._loss(self.student, batch) / batch.weight
         self._checked(loss.item())
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch.nn.functional import logsigmoid
 
-from workers.style.batches import Batch, answer_losses, example, padded
-from workers.style.course import Course, Task, Tell
+from workers.style.batches import Batch, answer_losses, example, held_out_loss, padded
+from workers.style.course import Course, Tell
 from workers.style.lessons import Lesson
 from workers.style.recipe import Recipe
 
@@ -30,6 +30,11 @@ class Pairs:
     reference: torch.Tensor
 
     @property
+    def weight(self) -> int:
+        """The number of pairs."""
+        return len(self.reference)
+
+    @property
     def real_tokens(self) -> int:
         """Of both answers with their prompts."""
         return self.better.real_tokens + self.worse.real_tokens
@@ -44,9 +49,9 @@ def prefer(
     if not to_learn:
         return {"pairs": 0}
     examined = examined or to_learn
-    course = Course(student, recipe.preferring, to_learn, examined, tell, PREFERRING)
-    course.run(held_out_loss(student, examined))
-    return {"pairs": sum(len(some.reference) for some in to_learn), "curve": course.curve, "tokens": course.tokens}
+    course = Course(student, recipe.preferring, to_learn, examined, tell, loss)
+    course.run(held_out_loss(student, examined, loss))
+    return {"pairs": sum(some.weight for some in to_learn), "curve": course.curve, "tokens": course.tokens}
 
 
 def pairs(student: Any, tokenizer: Any, lessons: Sequence[Lesson], size: int) -> list[Pairs]:
@@ -59,22 +64,9 @@ def pairs(student: Any, tokenizer: Any, lessons: Sequence[Lesson], size: int) ->
 
 
 def loss(student: Any, some: Pairs) -> torch.Tensor:
-    """The mean of -log sigmoid(beta * (log-ratio - reference)), equation 7 of the paper."""
+    """The sum of -log sigmoid(beta * (log-ratio - reference)), equation 7 of the paper."""
     apart = _log_ratio(student, some.better, some.worse) - some.reference
-    return -logsigmoid(BETA * apart).mean()
-
-
-def held_out_loss(student: Any, examined: Sequence[Pairs]) -> float:
-    """The mean of the loss over all pairs."""
-    was_training = student.training
-    student.eval()
-    with torch.inference_mode():
-        total = sum(loss(student, some).item() * len(some.reference) for some in examined)
-    student.train(was_training)
-    return float(total / sum(len(some.reference) for some in examined))
-
-
-PREFERRING = Task(loss, held_out_loss)
+    return -logsigmoid(BETA * apart).sum()
 
 
 @torch.no_grad()  # and not inference mode: the reference takes part in a backward pass

@@ -103,12 +103,14 @@ def train(
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
 
+    rows = digest(lessons, [*held_out, *test])
+
     def learned(by: Recipe, kept_in: Path | None = None) -> Course:
         student = with_adapter(base, by, settings.model)
         sample = partial(_sample, student, tokenizer, held_out[0])
         course = Course(student, by, to_learn, stops_by, tell, sample=sample)
         if kept_in:
-            _go_on(course, kept_in, _key(settings, by, digest(lessons, [*held_out, *test]), begins_at))
+            _go_on(course, kept_in, _key(settings, by, rows, begins_at))
         course.run(begins_at)
         return course
 
@@ -121,7 +123,7 @@ def train(
     meta = {
         "base": settings.model,
         "parent": speaking.name if speaking else None,
-        "data_digest": digest(lessons, [*held_out, *test]),
+        "data_digest": rows,
         "rows": {"train": len(lessons), "held_out": len(held_out), "test": len(test), "replayed": len(replayed)},
         "fact_weight": settings.train_fact_weight,
         "known": notes.known,
