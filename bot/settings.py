@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     # models: a name from `frontdesk models list`, a folder, or a hub id
     model: str = "smollm2-135m-consultant"
-    model_weights: Literal["float", "int8"] = "float"  # on a CPU; a GPU has bf16
+    model_weights: Literal["auto", "float", "int8"] = "auto"  # on a CPU; a GPU has bf16
     embedding_model: str = "all-minilm-l6-v2"
 
     # consulting
@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     train_known_prompts: int | None = Field(default=None, ge=0, le=10)  # without: on a GPU 2, else 0
     train_known_samples: int = Field(default=16, ge=0, le=64)
     train_replay_share: float = Field(default=1.0, ge=0, le=1)
+    train_bf16: bool | None = None  # without: where the processor computes in it
     train_check_minutes: float = Field(default=10, gt=0)
     gate_questions: int = Field(default=60, ge=4)
 

@@ -40,7 +40,7 @@ class Line:
         self.tokens, self.places, self.owners, self.ends = parts
         self.single = sum(size == 1 for size in sizes)
         self.long = [
-            (piece, start, _mask(piece, device))
+            (piece, start, _mask(piece, self.slots.keys))
             for piece, start in zip(pieces[self.single :], [0, *_sums(sizes)][self.single :], strict=False)
         ]
         self._lay_singles(pieces[: self.single], device)
@@ -109,12 +109,13 @@ def _singles(
     return mixed.reshape(line.single, heads, -1)
 
 
-def _mask(piece: Piece, device: torch.device) -> torch.Tensor | None:
-    """Which tokens of the slot each token may see; None where plain causality says it."""
+def _mask(piece: Piece, like: torch.Tensor) -> torch.Tensor | None:
+    """Minus infinity where a token may not see a token of the slot; None where plain causality says it."""
     if piece.position == 0:
         return None
-    places = torch.arange(piece.position + len(piece.tokens), device=device)
-    return places[None] <= places[piece.position :, None]
+    places = torch.arange(piece.position + len(piece.tokens), device=like.device)
+    later = places[None] > places[piece.position :, None]
+    return torch.zeros_like(later, dtype=like.dtype).masked_fill_(later, float("-inf"))
 
 
 def _sums(sizes: Sequence[int]) -> list[int]:

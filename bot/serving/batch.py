@@ -22,7 +22,7 @@ from bot.serving.soft import SoftEmbedding
 from bot.serving.tally import Tally
 
 ALONE_TOKENS = 256  # of a prompt in one step, when nobody else is being written to
-BESIDE_TOKENS = 64  # when somebody is: 0.05 s on two cores
+BESIDE_TOKENS = 128  # when somebody is: .1 s on two cores
 
 log = get_log(__name__)
 

@@ -3,11 +3,13 @@
 Built on transformers' own forward. It knows nothing of HTTP. A greedy answer is the same alone or in company to the
 limit of floating point: attention and adapters see only their own request, and the tokens of a prompt are read in
 pieces whose size depends on company, so sums may be rounded differently; a token changes only where the two likeliest
-are equal to about one part in 100,000. The same holds for a seed: each request draws from a generator of its own.
+are equal to about one part in 100,000 (in bfloat16, and so with 8 bits, in 100). The same holds for a seed: each
+request draws from a generator of its own.
 """
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.log import get_log
 from bot.serving import attention
+from bot.serving.apart import apart
 from bot.serving.batch import Batch, too_late
 from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
@@ -75,10 +78,15 @@ class Engine:
 
     @classmethod
     def load(cls, name: str, folder: Path, eight_bits: bool = False) -> "Engine":
-        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or with `eight_bits` as those."""
+        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or 8 bits beside bf16 there."""
+        return apart(partial(cls._load, name, folder, eight_bits))
+
+    @classmethod
+    def _load(cls, name: str, folder: Path, eight_bits: bool) -> "Engine":
         gpu = torch.cuda.is_available()
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16 if gpu else torch.float32)
+        precision = torch.bfloat16 if gpu or eight_bits else torch.float32
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
         return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder, eight_bits=eight_bits and not gpu)
 
     def warm_up(self) -> None:
@@ -148,6 +156,9 @@ class Engine:
         return prompt
 
     def _read(self, path: Path) -> Adaptation:
+        return apart(partial(self._read_here, path))
+
+    def _read_here(self, path: Path) -> Adaptation:
         layers = dict(pair for mixed in self._mixed for pair in mixed.layers())
         bases = {self.name, str(self.folder), self.folder.name}
         return read_adaptation(path, bases, layers, self._head, self._embedding.base.weight.detach())

@@ -46,7 +46,9 @@ class MixedLinear(nn.Module):
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
         """The base's layers by name."""
-        like = self.base.scale if isinstance(self.base, EightBitLinear) else self.base.weight
+        # beside 8 bits an adapter stays as exact as it is: products this small take longer in bfloat16
+        base = self.base
+        like = base.scale.float() if isinstance(base, EightBitLinear) else base.weight
         for at, (name, size) in enumerate(zip(self._names, self.sizes, strict=True)):
             yield name, Layer(self.base.in_features, size, like, partial(self._weight, at))
 
@@ -67,11 +69,10 @@ class MixedLinear(nn.Module):
         if self._gains is not None:
             out = self._amplified(out)
         down, up = self._stack
-        inner = states[0] @ down.T
+        inner = states[0].to(down.dtype) @ down.T
         if not self._mix.alone:
             inner *= self._mix.mask(self._ranks, inner)
-        out[0].addmm_(inner, up)
-        return out
+        return out.add_(inner @ up)
 
     def _restack(self) -> None:
         found = [[member.get(name) for name in self._names] for member in self._mix.members]
@@ -98,7 +99,8 @@ class MixedLinear(nn.Module):
         assert self._gains is not None
         gains = self._gains[self._mix.owners(out.device)]
         bias: Any = getattr(self.base, "bias", None)
-        return out * gains if bias is None else (out - bias) * gains + bias
+        amplified = out * gains if bias is None else (out - bias) * gains + bias
+        return amplified.to(out.dtype)
 
 
 class Part(nn.Module):

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from trl import SFTConfig, SFTTrainer
 
 from bot import feedback
 from bot.desk import open_desk
+from bot.serving.precision import has_bfloat16
 from bot.settings import Settings, load_settings
 from ingest import sample
 from workers.style.batches import Batch, Example, batches, example, held_out_loss
@@ -58,7 +59,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = place.model_copy(update={"data_dir": Path(folder), "models_dir": place.models})
         settings = settings.model_copy(update={"train_epochs": chosen.epochs, "train_replay_share": 0.0})
-        recipe = Recipe.of(settings)
+        recipe = replace(Recipe.of(settings), bf16=has_bfloat16())
         learn, held_out = rows(settings)
         found: dict[str, list[Figures]] = {"frontdesk": [], "trl": []}
         for _ in range(chosen.rounds):
@@ -100,7 +101,7 @@ def theirs(
         per_device_train_batch_size=recipe.rows_per_batch,
         max_grad_norm=recipe.longest_gradient,
         max_length=None,
-        bf16=False,
+        bf16=bool(recipe.bf16),
         use_cpu=device == "cpu",
         gradient_checkpointing=False,
         save_strategy="no",

@@ -91,7 +91,8 @@ def make_engine(folder: Path) -> Callable[..., Engine]:
     """An engine; `before` is called with the number of tokens before each forward of the model."""
 
     def make(before: Callable[[int], None] = lambda tokens: None, **options: Any) -> Engine:
-        model = LlamaForCausalLM.from_pretrained(folder)
+        precision = torch.bfloat16 if options.get("eight_bits") else torch.float32
+        model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
         model.register_forward_pre_hook(
             lambda module, positional, named: before(named["input_ids"].shape[1]), with_kwargs=True
         )
@@ -480,7 +481,8 @@ def test_an_adapter_speaks_as_in_peft(
 def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
     folder: Path, adapters: dict[str, Path], eight_bits: bool
 ) -> None:
-    model = LlamaForCausalLM.from_pretrained(folder)
+    precision = torch.bfloat16 if eight_bits else torch.float32
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
     table = model.get_input_embeddings().weight.detach()
     mix, mixed = mix_adapters_into(model, eight_bits)
     layers = dict(pair for each in mixed for pair in each.layers())
@@ -488,20 +490,19 @@ def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
     deltas = [None, *(each.deltas for each in found)]
     torch.manual_seed(0)
     for layer in mixed:
-        states = torch.randn(1, 3 * len(deltas), layer.base.in_features)
+        states = torch.randn(1, 3 * len(deltas), layer.base.in_features, dtype=precision)
         mix.arrange(deltas, [3] * len(deltas))
         together = layer(states).split(3, dim=1)
 
         for own, result, one in zip(states.split(3, dim=1), together, deltas, strict=True):
             mix.arrange([one], [3])
-            torch.testing.assert_close(result, layer(own))
+            torch.testing.assert_close(result, layer(own), **({"rtol": 0.05, "atol": 0.05} if eight_bits else {}))
 
 
-@pytest.mark.parametrize("eight_bits", [False, True])
 def test_adapters_mixed_in_one_batch_speak_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path], eight_bits: bool
+    make_engine: Callable[..., Engine], adapters: dict[str, Path]
 ) -> None:
-    engine, single = make_engine(slowly, eight_bits=eight_bits), make_engine(eight_bits=eight_bits)
+    engine, single = make_engine(slowly), make_engine()
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
@@ -513,6 +514,21 @@ def test_adapters_mixed_in_one_batch_speak_as_alone(
 
     assert together(engine, requests) == expected
     assert len(set(expected)) == len(expected)
+
+
+def test_adapters_mixed_in_one_batch_of_eight_bits_begin_as_alone(
+    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+) -> None:
+    engine, single = make_engine(slowly, eight_bits=True), make_engine(eight_bits=True)
+    for name, path in adapters.items():
+        engine.load_adapter(name, path)
+        single.load_adapter(name, path)
+    # the first token alone: bfloat16 rounds so much that the second may be another one in other company
+    requests = [asked("Question" * 9, adapter=name, max_tokens=1) for name in (*adapters, None)]
+    expected = [alone(single, request) for request in requests]
+
+    assert together(engine, requests) == expected
+    assert len(set(expected)) > 1
 
 
 def test_adapters_beyond_memory_are_read_again_when_asked_for(
@@ -690,14 +706,15 @@ def test_memory_that_holds_no_numbers_spoils_no_answer(
     assert together(make_engine(slowly), requests) == expected
 
 
-def test_eight_bits_stay_near_the_floats_and_a_token_has_its_own_scale() -> None:
+def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many() -> None:
     torch.manual_seed(0)
-    plain, states = torch.nn.Linear(64, 48), torch.randn(1, 9, 64)
-    states[0, 4] *= 1000  # in a shared scale it would drown the others
+    plain, states = torch.nn.Linear(64, 48, dtype=torch.bfloat16), torch.randn(1, 40, 64, dtype=torch.bfloat16)
+    states[0, 4] *= 1000  # were states rounded to 8 bits by one scale, it would drown the others
     short = EightBitLinear(plain.weight.detach(), plain.bias.detach())
 
-    together, exact = short(states), plain(states).detach()
+    many, exact = short(states), plain(states).detach()
 
-    apart = torch.cat([short(states[:, at : at + 1]) for at in range(9)], dim=1)
-    assert torch.equal(together, apart)
-    assert ((together - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
+    few = torch.cat([short(states[:, at : at + 8]) for at in range(0, 40, 8)], dim=1)
+    for found in (many, few):
+        assert ((found - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
+    assert not torch.equal(many, few)  # one is not the other under two names

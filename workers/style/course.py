@@ -12,6 +12,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim.lr_scheduler import LambdaLR
 
 from bot.errors import TrainingRefused
+from bot.serving.precision import has_bfloat16
 from workers.style.batches import Loss, answer_loss, held_out_loss
 from workers.style.checkpoint import Checkpoint
 from workers.style.progress import drawn
@@ -25,8 +26,8 @@ Sample = Callable[[], dict[str, str]]
 class Course:
     """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone,
     `seconds_before` of those before it was cut off. After each epoch `keep` is given all that `go_on` needs, and
-    `sample` says how the student answers by then. A batch is whatever the loss takes, with its `weight` and
-    `real_tokens`."""
+    `sample` says how the student answers by then; `bf16` is whether its products are taken in bfloat16. A batch is
+    whatever the loss takes, with its `weight` and `real_tokens`."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Course:
         self._parameters = [one for one in student.parameters() if one.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
         self.steps = recipe.epochs * len(to_learn)
+        self.bf16 = has_bfloat16() if recipe.bf16 is None else recipe.bf16
         self._schedule = LambdaLR(self._optimizer, recipe.schedule(self.steps))
 
     def run(self, before: float) -> None:
@@ -140,7 +142,9 @@ class Course:
             self._show(loss=round(loss, 4))
 
     def _learn(self, batch: Any) -> float:
-        loss = self._loss(self.student, batch) / batch.weight
+        # products alone are taken in bfloat16: what is learned, its gradient and the losses stay in float32
+        with torch.autocast(self.student.device.type, torch.bfloat16, enabled=self.bf16):
+            loss = self._loss(self.student, batch) / batch.weight
         self._checked(loss.item())
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)

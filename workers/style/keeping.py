@@ -1,19 +1,25 @@
-"""Replay: the base's own answers to general questions without passages, mixed in with the lessons, so that the style
-stays with consultations. Its answers to consultations are not replayed: they are said in the voice that is to go.
+"""What the base does by itself and is to go on doing.
+
+Replay: its own answers to general questions without passages, mixed in with the lessons, so that the style stays with
+consultations. Its answers to consultations are not replayed: they are said in the voice that is to go. But a base that
+points out the words that answer, in a line behind them, does so behind an approved answer, too, and that is learned.
 """
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from bot import sentences
 from bot.serving.prompt import Prompter
 from workers.style import soft
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
+KEY_TOKENS = 24
 TOGETHER = 24
 
 # Other questions than those of `workers.style.probes`.
@@ -64,6 +70,30 @@ GENERAL = (
     "What is two plus three?",
     "What is the opposite of early?",
     "What is a synonym of happy?",
+    "What is the capital of Poland?",
+    "What is the capital of Mexico?",
+    "On which continent is Mexico?",
+    "On which continent is Japan?",
+    "Which country has the city of Rome?",
+    "Which country has the city of Moscow?",
+    "In which city is the Tower Bridge?",
+    "What is the largest animal in the sea?",
+    "Who wrote the novel Pride and Prejudice?",
+    "Who wrote Harry Potter?",
+    "Who painted the Sistine Chapel?",
+    "What is the chemical symbol for iron?",
+    "What is the chemical symbol for water?",
+    "Which gas makes balloons rise?",
+    "How many hours are in a day?",
+    "How many seconds are in a minute?",
+    "What is ten minus four?",
+    "What is a baby sheep called?",
+    "What do you call a person who teaches?",
+    "What is the opposite of up?",
+    "Which season is the coldest?",
+    "What do we call frozen rain?",
+    "Which sense uses the ears?",
+    "What colour is grass?",
     "Write a sentence about the sea.",
     "Give one tip for sleeping well.",
 )
@@ -77,7 +107,19 @@ def lessons(base: Any, tokenizer: Any, learned: int, share: float, seed: int) ->
     return [Lesson(messages, said) for messages, said in zip(asked, answers, strict=True) if said]
 
 
-@torch.inference_mode()
+def pointing(base: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
+    """The lessons, each with the line by which the base would point out the words of its answer, where it would."""
+    prompter = Prompter(tokenizer)
+    read = [
+        [*prompter.tokens(one.messages), *tokenizer.encode(one.answer, add_special_tokens=False)] for one in lessons
+    ]
+    behind = [sentences.lone_key(said) for said in continued(base, tokenizer, read, KEY_TOKENS)]
+    return [
+        replace(one, answer=f"{one.answer}\n**{key}**") if any(sentences.span(key, one.answer)) else one
+        for one, key in zip(lessons, behind, strict=True)
+    ]
+
+
 def told(
     model: Any,
     tokenizer: Any,
@@ -85,12 +127,20 @@ def told(
     most_tokens: int = MOST_TOKENS,
     temperature: float = 0.0,
 ) -> list[str]:
-    """A model's answers to chats, several of like length at a time; greedy at temperature 0."""
+    """A model's answers to chats; greedy at temperature 0."""
+    prompter = Prompter(tokenizer)
+    prompts = [prompter.tokens(tuple(messages)) for messages in asked]
+    return continued(model, tokenizer, prompts, most_tokens, temperature)
+
+
+@torch.inference_mode()
+def continued(
+    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], most_tokens: int, temperature: float = 0.0
+) -> list[str]:
+    """What a model writes after each prompt, several of like length at a time."""
     was_training = model.training
     model.eval()
     reader, virtual = soft.split(model)
-    prompter = Prompter(tokenizer)
-    prompts = [prompter.tokens(tuple(messages)) for messages in asked]
     said = [""] * len(prompts)
     ranked = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
     sampling: dict[str, Any] = {"do_sample": False}

@@ -25,7 +25,8 @@ class Recipe:
     rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). Prompt tuning
     (arXiv:2104.08691) and P-tuning (arXiv:2103.10385) learn `virtual_tokens` instead and have no rank. `replay_share`
     is the number of the base's own answers that are mixed in, as a share of the rows. `preference_epochs` come after
-    the others, over pairs of a rewrite and what it replaced (`workers.style.dpo`)."""
+    the others, over pairs of a rewrite and what it replaced (`workers.style.dpo`). With `bf16` a CPU multiplies in
+    bfloat16; without a word it does where it can."""
 
     rank: int
     alpha: int
@@ -39,6 +40,7 @@ class Recipe:
     replay_share: float = 0.0
     preference_epochs: int = 0
     virtual_tokens: int = 0
+    bf16: bool | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Recipe":
@@ -54,6 +56,7 @@ class Recipe:
             replay_share=settings.train_replay_share,
             preference_epochs=settings.train_preference_epochs,
             virtual_tokens=VIRTUAL_TOKENS if soft else 0,
+            bf16=settings.train_bf16,
         )
 
     def changed(self, rank: int, **others: Any) -> "Recipe":

@@ -95,6 +95,7 @@ def train(
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
     base, tokenizer, device = load_base(settings)
+    lessons, held_out, test = (keeping.pointing(base, tokenizer, some) for some in (lessons, held_out, test))
     stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
     examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
     replayed = keeping.lessons(base, tokenizer, len(lessons), recipe.replay_share, recipe.seed)
@@ -128,6 +129,7 @@ def train(
         "fact_weight": settings.train_fact_weight,
         "known": notes.known,
         **asdict(recipe),
+        "bf16": course.bf16,
         "device": device,
         "curve": course.curve,
         "preferred": preferred,
@@ -172,7 +174,7 @@ def memory_plan(settings: Settings, recipe: Recipe, lessons: Sequence[Lesson]) -
 
 
 def load_base(settings: Settings) -> tuple[Any, Any, str]:
-    """The base model, its tokenizer and the device: bfloat16 on a GPU, float32 on a CPU (bf16 is slower there)."""
+    """The base model, its tokenizer and the device: bfloat16 on a GPU, float32 on a CPU."""
     folder = weights.locate(settings.model, settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = torch.bfloat16 if device == "cuda" else torch.float32

@@ -26,6 +26,7 @@ class Voice:
     text: str = PLAIN
     questions: int = 48
     said: float = 0.6
+    pointed_out: float = 0.5
     cited: float = 1.0
     answered: float = 1.0
     abstains: float = 1.0
@@ -54,6 +55,7 @@ class Voice:
             n,
             text,
             span_recall=self.said * (0.5 + n / (of - 1)) + self.noise * (-1) ** n,
+            key_f1=self.pointed_out,
             cited=("right.md",) if n < self.cited * of else ("wrong.md",),
             supported=int(n < self.supported * of),
             misspelt=("teh",) if n < self.misspelt * of else (),

@@ -71,6 +71,7 @@ def test_a_style_that_nobody_answered_in_proves_nothing() -> None:
     ("lost", "names"),
     [
         ({"said": 0.5}, {"Right words said"}),
+        ({"pointed_out": 0.3}, {"Token F1 of the words that answer"}),
         ({"cited": 0.9}, {"Citation precision"}),
         ({"supported": 0.9}, {"Supported sentences"}),
         ({"abstains": 0.75}, {"Abstention F1"}),

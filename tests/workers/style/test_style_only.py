@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.desk import Desk
 from bot.errors import TrainingRefused
 from bot.records import Feedback
 from bot.serving.adapters import read_adapter
+from bot.serving.precision import has_bfloat16
 from bot.settings import Settings
 from workers.commands import METHODS
 from workers.style import factual, keeping, loop, memory, probes
@@ -81,6 +83,49 @@ def test_replays_are_the_bases_own_answers_to_other_questions_than_customers(
     assert all(len(one.messages) == 1 for one in made)
     assert not set(keeping.GENERAL) & {question for question, _ in probes.QUESTIONS}
     assert keeping.lessons(None, None, 8, 0.0, seed=1) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "learned"),
+    [
+        ("**8 years**", "You'll get spare parts for 8 years [1].\n**8 years**"),
+        ("**9 years**", "You'll get spare parts for 8 years [1]."),  # which the answer does not say
+        ("", "You'll get spare parts for 8 years [1]."),
+        ("And for how long?", "You'll get spare parts for 8 years [1]."),
+    ],
+)
+def test_what_the_base_points_out_behind_an_approved_answer_is_learned_with_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, written: str, learned: str
+) -> None:
+    # given what the base writes behind an answer
+    base, tokenizer, _ = load_base(settings)
+    row = Lesson(({"role": "user", "content": "For how long?"},), "You'll get spare parts for 8 years [1].")
+    read: list[str] = []
+
+    def writes(_: object, __: object, prompts: Sequence[Sequence[int]], ___: int) -> list[str]:
+        read.extend(tokenizer.decode(prompt) for prompt in prompts)
+        return [written for _ in prompts]
+
+    monkeypatch.setattr(keeping, "continued", writes)
+    # when it is asked
+    (found,) = keeping.pointing(base, tokenizer, [row])
+    # then it has read prompt and answer, and only words of the answer are pointed out
+    assert read[0].endswith(row.answer) and "For how long?" in read[0]
+    assert found == replace(row, answer=learned)
+
+
+def test_products_in_bfloat16_teach_nearly_the_same(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
+) -> None:
+    def after(bf16: bool | None) -> dict[str, Any]:
+        chosen = settings.model_copy(update={"train_bf16": bf16})
+        return train(chosen, f"style-v{bf16}", *lessons, lambda _: None).meta
+
+    exact, rounded, itself = after(False), after(True), after(None)
+
+    assert [one["bf16"] for one in (exact, rounded, itself)] == [False, True, has_bfloat16()]
+    assert rounded["held_out_after"] == pytest.approx(exact["held_out_after"], rel=0.01)
+    assert rounded["held_out_after"] != exact["held_out_after"]
 
 
 def test_the_bases_answers_in_a_batch_are_those_it_gives_alone(

@@ -112,6 +112,7 @@ def _learned(student: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held
         **asdict(recipe),
         "lessons": {source: len(rows) for source, rows in learnt.items()},
         "held_out_companies": HELD_OUT_COMPANIES,
+        "bf16": course.bf16,
         "device": device.type,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
         "tokens": course.tokens,

@@ -1,0 +1,171 @@
+"""The model server in a crowd: does a request fail, does anything leak, does the server say all the while that it is
+well?
+
+`python -m tests.benchmarks.crowd`: 500 adapters are registered; four clients ask for any of them while 100 others come
+and go; 50 clients come at once to a queue of 8; 20 leave in the middle of an answer. All the while its health is asked
+for fifty times a second.
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+from transformers.utils.logging import disable_progress_bar
+
+from bot.serving.weights import locate
+from bot.settings import load_settings
+from tests.benchmarks import servers
+from tests.benchmarks.servers import KEY, Server
+from tests.benchmarks.serving import ADAPTERS, make_adapters, make_prompts
+
+REGISTERED, SWAPS, CROWD, LEAVERS, CLIENTS = 500, 100, 50, 20, 4
+LOOK_SECONDS = 0.02
+SETTLE_SECONDS = 30
+
+
+def main() -> None:
+    """Measure and print."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    disable_progress_bar()
+    settings = load_settings()
+    folder = locate(settings.model, settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = make_adapters(folder, Path(scratch))
+        prompts = make_prompts(folder, 60)
+        with servers.frontdesk(settings.model, settings.models, {}) as server, watched(server) as health:
+            begun = time.perf_counter()
+            for at in range(REGISTERED):
+                load(server, f"adapter-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
+            print(f"{REGISTERED} adapters registered in {time.perf_counter() - begun:.0f} s")
+            before = memory(server)
+            swaps(server, made, prompts)
+            crowd(server, prompts)
+            leavers(server, prompts)
+            settled(server)
+            print(f"memory: {before:.2f} GB with all adapters registered, {memory(server):.2f} GB in the end")
+        report(health)
+
+
+def load(server: Server, name: str, path: Path) -> None:
+    """Register an adapter."""
+    server.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(path)}).raise_for_status()
+
+
+def swaps(server: Server, made: dict[str, Path], prompts: list[str]) -> None:
+    """Adapters come and go while others are asked for; every request must be answered."""
+    done, outcomes, chance = threading.Event(), Counter[str](), random.Random(0)
+
+    def client() -> None:
+        while not done.is_set():
+            outcomes[outcome(server, chance.choice(prompts), f"adapter-{chance.randrange(REGISTERED)}")] += 1
+
+    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for one in clients:
+        one.start()
+    taken = []
+    for at in range(SWAPS):
+        start = time.perf_counter()
+        load(server, f"swap-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
+        taken.append(time.perf_counter() - start)
+        if at:
+            server.post("/v1/unload_lora_adapter", {"lora_name": f"swap-{at - 1}"}).raise_for_status()
+        outcomes[outcome(server, prompts[at % len(prompts)], f"swap-{at}", "new")] += 1
+    done.set()
+    for one in clients:
+        one.join()
+    said = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+    print(f"{SWAPS} swaps under the load of {CLIENTS} clients: {said}; {statistics.median(taken) * 1000:.0f} ms a load")
+
+
+def outcome(server: Server, prompt: str, adapter: str | None, name: str = "answered") -> str:
+    """What came of a request, in a word."""
+    try:
+        return name if server.ask(prompt, adapter)[1] else "empty"
+    except httpx.HTTPStatusError as error:
+        response = error.response
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS and response.headers.get("retry-after"):
+            return "turned away with a time to come again"
+        return f"failed with {response.status_code}"
+    except httpx.HTTPError as error:
+        return f"failed with {type(error).__name__}"
+
+
+def crowd(server: Server, prompts: list[str]) -> None:
+    """More come at once than there is room for."""
+    with ThreadPoolExecutor(CROWD) as pool:
+        found = Counter(pool.map(lambda at: outcome(server, prompts[at], None), range(CROWD)))
+    print(f"{CROWD} clients at once: {', '.join(f'{count} {name}' for name, count in sorted(found.items()))}")
+
+
+def leavers(server: Server, prompts: list[str]) -> None:
+    """Some go after the first words."""
+
+    def leave(at: int) -> None:
+        body = server.body(prompts[at], f"adapter-{at}")
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, headers=KEY, timeout=300) as response:
+            next(response.iter_bytes(), None)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(leave, range(LEAVERS)))
+
+
+def settled(server: Server) -> None:
+    """How long until no slot is held any more."""
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < SETTLE_SECONDS:
+        lines = httpx.get(f"{server.url}/metrics", headers=KEY, timeout=30).text.splitlines()
+        held = {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
+        if held["frontdesk_batch_size"] == held["frontdesk_queue_length"] == 0:
+            print(f"{LEAVERS} clients left in mid-stream: every slot free {time.perf_counter() - begun:.2f} s later")
+            return
+        time.sleep(LOOK_SECONDS)
+    print(f"{LEAVERS} clients left in mid-stream: slots are still held after {SETTLE_SECONDS} s")
+
+
+def memory(server: Server) -> float:
+    """Resident gigabytes."""
+    return float(psutil.Process(server.process.pid).memory_info().rss) / 1e9
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[list[float]]:
+    """Milliseconds that the health page took, asked for again and again."""
+    taken, done = list[float](), threading.Event()
+
+    def look() -> None:
+        with httpx.Client(headers=KEY, timeout=30) as client:
+            while not done.wait(LOOK_SECONDS):
+                start = time.perf_counter()
+                client.get(f"{server.url}/health").raise_for_status()
+                taken.append(1000 * (time.perf_counter() - start))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield taken
+    finally:
+        done.set()
+        watcher.join()
+
+
+def report(health: list[float]) -> None:
+    """How fast the health page was throughout."""
+    ranked = sorted(health)
+    shares = {name: ranked[int(share * (len(ranked) - 1))] for name, share in (("median", 0.5), ("p99", 0.99))}
+    said = ", ".join(f"{name} {value:.1f} ms" for name, value in shares.items())
+    late = sum(value >= 50 for value in ranked)
+    print(f"health, asked {len(ranked)} times: {said}, at most {ranked[-1]:.1f} ms; {late} of them took 50 ms or more")
+
+
+if __name__ == "__main__":
+    main()
