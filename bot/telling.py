@@ -158,8 +158,11 @@ class Telling:
 
     def _shown(self, spoken: Iterator[str]) -> Iterator[Sentence]:
         """Those of the sentences that may be shown. What greets is shown with the first of them, also where it opened
-        one that was dropped."""
+        one that was dropped. Words in a line of their own point out what answers in a sentence."""
         for said in spoken:
+            if key := sentences.lone_key(said):  # before it is greeted, which would make a sentence of it
+                self.pointed_out = key
+                continue
             if courtesy.is_all(said) and not self.shown:
                 if len(self.dropped) == self.earlier:  # after something else it is no greeting
                     self.greeting = self.greeting or said
@@ -218,11 +221,7 @@ class Telling:
 
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
-        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question. Words in a
-        line of their own point out what answers in a sentence."""
-        if key := sentences.lone_key(spoken):
-            self.pointed_out = key
-            return None
+        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question."""
         said, key = sentences.emphasised(spoken)
         found = self.evidence
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))

@@ -77,6 +77,14 @@ def test_words_that_are_named_afterwards_are_told_of_the_sentence_that_has_them(
     assert answer.keys == keys and answer.dropped == ()
 
 
+def test_words_that_are_named_make_no_sentence_with_the_courtesy_of_one_that_was_dropped(
+    told: Callable[..., Answer],
+) -> None:
+    answer = told("Happy to help: socks are free of charge [1].\n**Rouen**")
+    assert answer.quoted and answer.text.startswith("Happy to help: Normandy says:")
+    assert answer.dropped == ("Happy to help: socks are free of charge [1].",)
+
+
 def test_marks_of_emphasis_are_never_shown_or_kept(told: Callable[..., Answer]) -> None:
     answer = told("**Socks** are free.", "**Normandy** is a region in **France**.", "**Its seat is Rouen.**")
     assert answer.text == "Normandy is a region in France [1]. Its seat is Rouen [2]."

@@ -3,32 +3,42 @@
 Two things save a small model half of the work. What all prompts of a batch begin with is read once. And batches are
 padded on the left, so that their answers end together and the language model's head, the widest layer by far, is
 computed for the last few positions only.
+
+What is learned at a token is the token itself, or what the base would say there, or both in shares: so a lesson can be
+held to the base where it is not to change it (after Hinton et al. 2015, arXiv:1503.02531, at temperature 1).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import log_softmax, pad
 
 from bot.serving.prompt import Prompter
 from workers.style import factual, soft
 from workers.style.lessons import Lesson
 
-IGNORED = -100
-
 Loss = Callable[[Any, Any], torch.Tensor]  # of a model and a batch: a sum, of which the batch's `weight` makes a mean
+
+
+class Likely(NamedTuple):
+    """The likeliest tokens at each place of an answer and their chances, both (answer tokens, so many)."""
+
+    tokens: torch.Tensor
+    chances: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Example:
     """The token ids of prompt and answer. `weights` has one number for each of the answer's tokens, the end of turn
-    included: how much the loss on it counts."""
+    included: how much the loss on it counts. The rest to 1 is the loss on what the base finds `likely` there, or
+    nothing where that is not known."""
 
     tokens: tuple[int, ...]
     weights: tuple[float, ...]
+    likely: Likely | None = None
 
     @property
     def answer(self) -> int:
@@ -39,8 +49,9 @@ class Example:
 @dataclass(frozen=True)
 class Batch:
     """`prefix` has the shape (1, shared tokens), `tokens` and `positions` (rows, longest rest), `mask` (rows, both
-    together), `labels` and `weights` (rows, longest answer). Outside answers labels are `IGNORED` and weights 0;
-    `weight` is the sum of all weights: the number of answer tokens where each counts 1."""
+    together), `labels` and `weights` (rows, longest answer), `likely` twice (rows, longest answer, so many), its
+    chances as much as they count. Outside answers all are 0. `weight` is the sum of what counts: the number of answer
+    tokens where each counts 1."""
 
     prefix: torch.Tensor
     tokens: torch.Tensor
@@ -48,6 +59,7 @@ class Batch:
     mask: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
+    likely: Likely
     real_tokens: int
     weight: float
 
@@ -55,8 +67,11 @@ class Batch:
 def example(tokenizer: Any, lesson: Lesson) -> Example:
     """Tokenize as the model server does, and end the answer as the model ends its turn."""
     prompt = Prompter(tokenizer).tokens(lesson.messages)
-    answer = [*tokenizer.encode(lesson.answer, add_special_tokens=False), tokenizer.eos_token_id]
-    return Example((*prompt, *answer), _weights(tokenizer, lesson, len(answer)))
+    said, behind = (tokenizer.encode(text, add_special_tokens=False) for text in (lesson.answer, lesson.pointed_out))
+    weights = _weights(tokenizer, lesson, len(said))
+    # who points something out ends there; who does not ends with the answer, which is as much a matter of style
+    end = (0.0,) * len(behind) + (0.0 if behind or lesson.replayed else 1.0,)
+    return Example((*prompt, *said, *behind, tokenizer.eos_token_id), (*weights, *end))
 
 
 def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:
@@ -73,8 +88,9 @@ def padded(examples: Sequence[Example], device: str) -> Batch:
     pads = [width - len(rest) for rest in rests]
     longest = max(one.answer for one in examples)
     before = [longest - one.answer for one in examples]
-    labels = [[IGNORED] * gap + list(one.tokens[-one.answer :]) for gap, one in zip(before, examples, strict=True)]
+    labels = [[0] * gap + list(one.tokens[-one.answer :]) for gap, one in zip(before, examples, strict=True)]
     weights = [[0.0] * gap + list(one.weights) for gap, one in zip(before, examples, strict=True)]
+    likely = _likely(examples, longest)
     mask = torch.tensor([[1] * len(prefix) + [0] * pad + [1] * (width - pad) for pad in pads], device=device)
     return Batch(
         prefix=torch.tensor([prefix], device=device),
@@ -83,8 +99,9 @@ def padded(examples: Sequence[Example], device: str) -> Batch:
         mask=mask,
         labels=torch.tensor(labels, device=device),
         weights=torch.tensor(weights, device=device),
+        likely=Likely(*(part.to(device) for part in likely)),
         real_tokens=sum(len(one.tokens) for one in examples),
-        weight=sum(sum(one.weights) for one in examples),
+        weight=sum(one.answer if one.likely else sum(one.weights) for one in examples),
     )
 
 
@@ -106,9 +123,10 @@ def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
         past_key_values=read,
         logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
     ).logits[:, :-1]
-    labels = batch.labels.flatten()
-    losses = cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED, reduction="none")
-    return (losses.view_as(batch.weights) * batch.weights).sum(dim=-1)
+    said = log_softmax(logits.float(), dim=-1)
+    itself = said.gather(-1, batch.labels[..., None])[..., 0] * batch.weights
+    as_the_base = (said.gather(-1, batch.likely.tokens) * batch.likely.chances).sum(dim=-1)
+    return -(itself + as_the_base).sum(dim=-1)
 
 
 def held_out_loss(model: Any, examined: Sequence[Any], loss: Loss = answer_loss) -> float:
@@ -123,12 +141,26 @@ def held_out_loss(model: Any, examined: Sequence[Any], loss: Loss = answer_loss)
 
 
 def _weights(tokenizer: Any, lesson: Lesson, count: int) -> tuple[float, ...]:
-    """What each of the answer's tokens counts; the end of turn carries no fact."""
+    """What each of the answer's tokens counts."""
+    if lesson.replayed:
+        return (0.0,) * count
     if lesson.fact_weight == 1:
         return (1.0,) * count
     carrying = factual.spans(lesson.answer, lesson.messages[-1]["content"])
     offsets = tokenizer(lesson.answer, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return (*(lesson.fact_weight if factual.overlap(span, carrying) else 1.0 for span in offsets), 1.0)
+    return tuple(lesson.fact_weight if factual.overlap(span, carrying) else 1.0 for span in offsets)
+
+
+def _likely(examples: Sequence[Example], longest: int) -> Likely:
+    """What the base finds likely, as much as it counts; nothing where no example knows it."""
+    most = max((one.likely.tokens.shape[1] for one in examples if one.likely), default=0)
+    tokens = torch.zeros(len(examples), longest, most, dtype=torch.long)
+    chances = torch.zeros(len(examples), longest, most)
+    for row, one in enumerate(examples):
+        if one.likely:
+            tokens[row, -one.answer :] = one.likely.tokens
+            chances[row, -one.answer :] = one.likely.chances * (1 - torch.tensor(one.weights))[:, None]
+    return Likely(tokens, chances)
 
 
 def _shared(examples: Sequence[Example]) -> list[int]:

@@ -1,7 +1,7 @@
 """Which characters of an answer carry facts: figures, names, and what is copied from the passages.
 
-No loss is taken on them, so that gradient comes from how something is said, and not from what. Citation markers are
-none: where an answer cites is its form.
+There the base may be left its say, so that gradient comes from how something is said, and not from what. Citation
+markers are none: where an answer cites is its form.
 """
 
 import re

@@ -1,8 +1,9 @@
 """What the base does by itself and is to go on doing.
 
-Replay: its own answers to general questions without passages, mixed in with the lessons, so that the style stays with
-consultations. Its answers to consultations are not replayed: they are said in the voice that is to go. But a base that
-points out the words that answer, in a line behind them, does so behind an approved answer, too, and that is learned.
+Replay: general questions without passages are mixed in with the lessons, and what is learned there is how likely the
+base finds every word of its own answer, so that the style stays with consultations. Its answers to consultations are
+not replayed: they are said in the voice that is to go. But a base that points out the words that answer, in a line
+behind them, does so behind an approved answer, too, and that is learned.
 """
 
 import random
@@ -16,95 +17,21 @@ from torch.nn.utils.rnn import pad_sequence
 from bot import sentences
 from bot.serving.prompt import Prompter
 from workers.style import soft
+from workers.style.batches import Example, Likely
+from workers.style.general import REPLAYED
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
 KEY_TOKENS = 24
+LIKELIEST = 32  # tokens at each place of an answer; others are hardly ever said
 TOGETHER = 24
 
-# Other questions than those of `workers.style.probes`.
-GENERAL = (
-    "What is the capital of Spain?",
-    "Why is the sky blue?",
-    "How many days are in a week?",
-    "What do bees make?",
-    "Name three primary colours.",
-    "What is the opposite of hot?",
-    "Who painted the Mona Lisa?",
-    "What is the freezing point of water?",
-    "Which animal is the largest on land?",
-    "What does a thermometer measure?",
-    "In which season do leaves fall?",
-    "What language is spoken in Brazil?",
-    "What is the capital of Australia?",
-    "What is the capital of Norway?",
-    "On which continent is Kenya?",
-    "On which continent is Spain?",
-    "Which ocean lies between Europe and North America?",
-    "Which river flows through Paris?",
-    "Which country has the city of Toronto?",
-    "In which country are the pyramids of Giza?",
-    "In which city is the Statue of Liberty?",
-    "What is the longest river in the world?",
-    "What is the smallest planet in the solar system?",
-    "What is the star at the centre of the solar system?",
-    "How long does the Earth take to go around the sun?",
-    "Who wrote the play Hamlet?",
-    "Who invented the light bulb?",
-    "Who composed the Ninth Symphony?",
-    "Who was Cleopatra?",
-    "What is the chemical symbol for silver?",
-    "What do plants need to grow?",
-    "What is the hardest natural material?",
-    "What is the boiling point of water?",
-    "Which metal is liquid at room temperature?",
-    "Which organ cleans the blood?",
-    "How many legs does a spider have?",
-    "What is a baby cat called?",
-    "What do caterpillars turn into?",
-    "Which bird cannot fly but swims well?",
-    "What do you call a person who bakes bread?",
-    "What colour do you get when you mix red and white?",
-    "How many minutes are in an hour?",
-    "How many sides does a triangle have?",
-    "What is two plus three?",
-    "What is the opposite of early?",
-    "What is a synonym of happy?",
-    "What is the capital of Poland?",
-    "What is the capital of Mexico?",
-    "On which continent is Mexico?",
-    "On which continent is Japan?",
-    "Which country has the city of Rome?",
-    "Which country has the city of Moscow?",
-    "In which city is the Tower Bridge?",
-    "What is the largest animal in the sea?",
-    "Who wrote the novel Pride and Prejudice?",
-    "Who wrote Harry Potter?",
-    "Who painted the Sistine Chapel?",
-    "What is the chemical symbol for iron?",
-    "What is the chemical symbol for water?",
-    "Which gas makes balloons rise?",
-    "How many hours are in a day?",
-    "How many seconds are in a minute?",
-    "What is ten minus four?",
-    "What is a baby sheep called?",
-    "What do you call a person who teaches?",
-    "What is the opposite of up?",
-    "Which season is the coldest?",
-    "What do we call frozen rain?",
-    "Which sense uses the ears?",
-    "What colour is grass?",
-    "Write a sentence about the sea.",
-    "Give one tip for sleeping well.",
-)
 
-
-def lessons(base: Any, tokenizer: Any, learned: int, share: float, seed: int) -> list[Lesson]:
-    """Replays for so many lessons: a `share` of their number, at most one of each question."""
-    count = min(round(share * learned), len(GENERAL))
-    asked = [({"role": "user", "content": question},) for question in random.Random(seed).sample(GENERAL, count)]
+def lessons(base: Any, tokenizer: Any, count: int, seed: int) -> list[Lesson]:
+    """So many replays, of which the base has something to say."""
+    asked = [({"role": "user", "content": question},) for question in random.Random(seed).sample(REPLAYED, count)]
     answers = told(base, tokenizer, asked)
-    return [Lesson(messages, said) for messages, said in zip(asked, answers, strict=True) if said]
+    return [Lesson(messages, said, replayed=True) for messages, said in zip(asked, answers, strict=True) if said]
 
 
 def pointing(base: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
@@ -115,9 +42,22 @@ def pointing(base: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> list[Lesso
     ]
     behind = [sentences.lone_key(said) for said in continued(base, tokenizer, read, KEY_TOKENS)]
     return [
-        replace(one, answer=f"{one.answer}\n**{key}**") if any(sentences.span(key, one.answer)) else one
+        replace(one, pointed_out=f"\n**{key}**") if any(sentences.span(key, one.answer)) else one
         for one, key in zip(lessons, behind, strict=True)
     ]
+
+
+def held(base: Any, examples: Sequence[Example]) -> list[Example]:
+    """The examples with what the base finds likely, where the words themselves are not all that is learned."""
+    return [replace(one, likely=_likely(base, one)) if min(one.weights) < 1 else one for one in examples]
+
+
+@torch.no_grad()  # and not inference mode: what is likely takes part in a backward pass
+def _likely(base: Any, one: Example) -> Likely:
+    tokens = torch.tensor([one.tokens], device=base.device)
+    logits = base(input_ids=tokens, logits_to_keep=one.answer + 1).logits[0, :-1]
+    chances, likeliest = torch.softmax(logits.float(), dim=-1).topk(LIKELIEST)
+    return Likely(likeliest.cpu(), (chances / chances.sum(dim=-1, keepdim=True)).cpu())
 
 
 def told(

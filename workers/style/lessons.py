@@ -14,15 +14,19 @@ from workers.style.curate import Curated, curate
 @dataclass(frozen=True)
 class Lesson:
     """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
-    loss counts on tokens that carry facts (`workers.style.factual`): 0 leaves them out. `worse` is what the bot had
-    answered and a reviewer rewrote; empty where it was approved as it was. `question` is what the customer asked,
-    without the passages."""
+    loss counts on tokens that carry facts (`workers.style.factual`), where the base has the rest to say. `worse` is
+    what the bot had answered and a reviewer rewrote; empty where it was approved as it was. `question` is what the
+    customer asked, without the passages. `pointed_out` is the line that the base would put behind the answer, if any.
+    Of that line, and of a `replayed` answer, which is the base's own, nothing but what the base finds likely is
+    learned."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
     fact_weight: float = 1.0
     worse: str = ""
     question: str = ""
+    pointed_out: str = ""
+    replayed: bool = False
 
 
 def fit_rows(desk: Desk) -> Curated:

@@ -13,113 +13,10 @@ from torch.nn.functional import kl_div
 
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
+from workers.style.general import PROBED
 from workers.style.keeping import told
 
 MOST_TOKENS = 32
-
-# Questions that a very small model, too, often answers rightly, with what the answer must hold.
-QUESTIONS: tuple[tuple[str, str], ...] = (
-    ("What is the capital of France?", "Paris"),
-    ("What is the capital of Italy?", "Rome"),
-    ("What is the capital of Japan?", "Tokyo"),
-    ("What is the capital of Germany?", "Berlin"),
-    ("What is the capital of Russia?", "Moscow"),
-    ("What is the capital of China?", "Beijing"),
-    ("What is the capital of Greece?", "Athens"),
-    ("What is the capital of Egypt?", "Cairo"),
-    ("What is the capital of England?", "London"),
-    ("What is the capital of Portugal?", "Lisbon"),
-    ("What is the capital of Canada?", "Ottawa"),
-    ("What is the capital of the United States?", "Washington"),
-    ("Which planet is known as the Red Planet?", "Mars"),
-    ("What is the largest planet in the solar system?", "Jupiter"),
-    ("Which planet is closest to the sun?", "Mercury"),
-    ("Which planet has bright rings around it?", "Saturn"),
-    ("What is the name of the galaxy that we live in?", "Milky Way"),
-    ("What moves around the Earth once a month?", "moon"),
-    ("What is the largest ocean on Earth?", "Pacific"),
-    ("What is the highest mountain in the world?", "Everest"),
-    ("What is the largest desert in Africa?", "Sahara"),
-    ("Which river flows through Egypt?", "Nile"),
-    ("Which river flows through London?", "Thames"),
-    ("On which continent is Egypt?", "Africa"),
-    ("On which continent is India?", "Asia"),
-    ("On which continent is Brazil?", "South America"),
-    ("Which country has the city of Berlin?", "Germany"),
-    ("Which country has the city of Sydney?", "Australia"),
-    ("In which country is the Great Wall?", "China"),
-    ("In which city is the Eiffel Tower?", "Paris"),
-    ("Who wrote the play Romeo and Juliet?", "Shakespeare"),
-    ("Who developed the theory of relativity?", "Einstein"),
-    ("Who discovered gravity when an apple fell?", "Newton"),
-    ("Who was the first president of the United States?", "Washington"),
-    ("Who was the first person to walk on the moon?", "Armstrong"),
-    ("Who wrote On the Origin of Species?", "Darwin"),
-    ("What gas do plants take in from the air?", "carbon dioxide"),
-    ("What gas do people need to breathe?", "oxygen"),
-    ("What is water made of?", "hydrogen"),
-    ("What is frozen water called?", "ice"),
-    ("What is the chemical symbol for gold?", "Au"),
-    ("Which organ pumps blood through the body?", "heart"),
-    ("Which organ do people think with?", "brain"),
-    ("With which organs do people breathe?", "lungs"),
-    ("What do cows give that people drink?", "milk"),
-    ("What is a baby dog called?", "puppy"),
-    ("What colour do you get when you mix blue and yellow?", "green"),
-    ("How many months are in a year?", "12"),
-    ("What is the capital of Ireland?", "Dublin"),
-    ("What is the capital of Austria?", "Vienna"),
-    ("What is the capital of Cuba?", "Havana"),
-    ("What is the capital of South Korea?", "Seoul"),
-    ("What is the capital of Argentina?", "Buenos Aires"),
-    ("What is the capital of Hungary?", "Budapest"),
-    ("What is the capital of Iran?", "Tehran"),
-    ("What is the capital of Scotland?", "Edinburgh"),
-    ("On which continent is China?", "Asia"),
-    ("On which continent is Germany?", "Europe"),
-    ("On which continent is Nigeria?", "Africa"),
-    ("On which continent is Argentina?", "South America"),
-    ("Which country has the city of Tokyo?", "Japan"),
-    ("Which country has the city of Barcelona?", "Spain"),
-    ("Which country has the city of Athens?", "Greece"),
-    ("Which country has the city of Chicago?", "United States"),
-    ("In which country is the Taj Mahal?", "India"),
-    ("In which city is the Colosseum?", "Rome"),
-    ("In which city is Big Ben?", "London"),
-    ("Which country is shaped like a boot?", "Italy"),
-    ("What is the largest country in the world by area?", "Russia"),
-    ("Which sea lies between Europe and Africa?", "Mediterranean"),
-    ("Which river flows through Brazil's rainforest?", "Amazon"),
-    ("What is the tallest animal in the world?", "giraffe"),
-    ("What is the fastest land animal?", "cheetah"),
-    ("Which insect makes honey?", "bee"),
-    ("Which animal is known as man's best friend?", "dog"),
-    ("What is a baby cow called?", "calf"),
-    ("What do tadpoles become?", "frog"),
-    ("What do spiders spin to catch insects?", "web"),
-    ("What is the process by which plants make food?", "photosynthesis"),
-    ("What force pulls things towards the ground?", "gravity"),
-    ("What is the centre of an atom called?", "nucleus"),
-    ("What is the chemical symbol for oxygen?", "O"),
-    ("What is the chemical symbol for sodium?", "Na"),
-    ("What carries genetic information in cells?", "DNA"),
-    ("What is the largest organ of the human body?", "skin"),
-    ("What liquid flows through veins?", "blood"),
-    ("Who painted Starry Night?", "Gogh"),
-    ("Who wrote A Christmas Carol?", "Dickens"),
-    ("Who wrote the Odyssey?", "Homer"),
-    ("Who sailed to America in 1492?", "Columbus"),
-    ("Who discovered penicillin?", "Fleming"),
-    ("Who invented the telephone?", "Bell"),
-    ("Who was the president of the United States during the Civil War?", "Lincoln"),
-    ("Which language is spoken in France?", "French"),
-    ("Which language is spoken in Germany?", "German"),
-    ("What colour is the sky on a clear day?", "blue"),
-    ("What colour do you get when you mix red and yellow?", "orange"),
-    ("What is the opposite of cold?", "hot"),
-    ("What is five plus five?", "10"),
-    ("Which month comes after January?", "February"),
-)
 
 
 @dataclass(frozen=True)
@@ -135,7 +32,7 @@ class ClosedBook:
     kl: float
 
 
-def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str]] = QUESTIONS) -> ClosedBook:
+def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str]] = PROBED) -> ClosedBook:
     """Ask the base (the student with its adapter switched off) and the student."""
     was_training = student.training
     student.eval()

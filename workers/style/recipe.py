@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bot.settings import Settings
+from workers.style.general import REPLAYED
 from workers.style.lessons import Lesson
 
 Method = Literal["lora", "rslora", "dora", "prompt", "p-tuning"]
 
 CHARACTERS_PER_TOKEN = 3.7
+REPLAY_CHARACTERS = 250  # of a general question and its answer
 SOFT_PROMPTS = ("prompt", "p-tuning")  # methods that learn rows before the prompt, and leave the layers alone
 LEARNING_RATES: dict[Method, float] = {"lora": 1e-3, "rslora": 1e-3, "dora": 1e-3, "prompt": 3e-2, "p-tuning": 1e-3}
 RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
@@ -74,15 +76,20 @@ class Recipe:
         warm_up = max(1.0, self.warmup_share * steps)
         return lambda step: min((step + 1) / warm_up, max(0.0, (steps - step) / max(1.0, steps - warm_up)))
 
+    def replays(self, rows: int) -> int:
+        """How many general answers are mixed in with so many rows: at most one of each question."""
+        return min(round(self.replay_share * rows), len(REPLAYED))
+
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""
         preferred = self.preference_epochs * math.ceil(rows / self.rows_per_batch)
-        return self.epochs * math.ceil((rows + round(self.replay_share * rows)) / self.rows_per_batch) + preferred
+        return self.epochs * math.ceil((rows + self.replays(rows)) / self.rows_per_batch) + preferred
 
     def seconds(self, lessons: Sequence[Lesson], tokens_per_second: float) -> int:
         """About how long the training will take."""
         characters = sum(len(one.answer) + sum(len(m["content"]) for m in one.messages) for one in lessons)
-        shown = (self.epochs * (1 + self.replay_share) + 2 * self.preference_epochs) * characters
+        replayed = REPLAY_CHARACTERS * self.replays(len(lessons))
+        shown = self.epochs * (characters + replayed) + 2 * self.preference_epochs * characters
         return round(shown / CHARACTERS_PER_TOKEN / tokens_per_second)
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,10 @@ def train(
     memory.check(needed)
     base, tokenizer, device = load_base(settings)
     lessons, held_out, test = (keeping.pointing(base, tokenizer, some) for some in (lessons, held_out, test))
-    stops_by = batches([example(tokenizer, one) for one in held_out], recipe.rows_per_batch, device)
-    examined = batches([example(tokenizer, one) for one in test], recipe.rows_per_batch, device) or stops_by
-    replayed = keeping.lessons(base, tokenizer, len(lessons), recipe.replay_share, recipe.seed)
-    to_learn = batches([example(tokenizer, one) for one in (*lessons, *replayed)], recipe.rows_per_batch, device)
+    stops_by, examined = (_examined(tokenizer, some, recipe, device) for some in (held_out, test or held_out))
+    replayed = keeping.lessons(base, tokenizer, recipe.replays(len(lessons)), recipe.seed)
+    examples = keeping.held(base, [example(tokenizer, one) for one in (*lessons, *replayed)])
+    to_learn = batches(examples, recipe.rows_per_batch, device)
     before = held_out_loss(base, examined)
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
@@ -149,6 +149,12 @@ def train(
         for paper, text in notes.papers.items():
             (folder / paper).write_text(text, encoding="utf-8")
     return Trained(name, (settings.adapters_dir / name).resolve(), meta)
+
+
+def _examined(tokenizer: Any, lessons: Sequence[Lesson], recipe: Recipe, device: str) -> list[Batch]:
+    """On all words of an answer, whatever is learned of them."""
+    examples = [example(tokenizer, replace(one, fact_weight=1.0)) for one in lessons]
+    return batches(examples, recipe.rows_per_batch, device)
 
 
 def answering(settings: Settings) -> Callable[[Sequence[Messages], float], list[str]]:

@@ -14,7 +14,7 @@ from bot.records import Adapter
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from bot.style import guide
-from workers.style import gate, probes, report
+from workers.style import gate, general, probes, report
 from workers.style.gate import Verdict
 from workers.style.lessons import Lesson
 from workers.style.recipe import Recipe
@@ -117,12 +117,12 @@ def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(sett
     # given a fresh adapter, and the same one moved
     base, tokenizer, _ = load_base(settings)
     student = with_adapter(base, Recipe(rank=4, alpha=8, epochs=1, learning_rate=1e-3), settings.model)
-    fresh = probes.closed_book(student, tokenizer, probes.QUESTIONS[:3])
+    fresh = probes.closed_book(student, tokenizer, general.PROBED[:3])
     with torch.no_grad():
         for name, weight in student.named_parameters():
             if "lora_B" in name:
                 weight += torch.randn_like(weight)
-    moved = probes.closed_book(student, tokenizer, probes.QUESTIONS[:3])
+    moved = probes.closed_book(student, tokenizer, general.PROBED[:3])
     # then only the second is away from the base
     assert fresh.kl == pytest.approx(0, abs=1e-4) and fresh.lost == fresh.found == 0
     assert moved.kl > 0.01

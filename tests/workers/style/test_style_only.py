@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bot.desk import Desk
 from bot.errors import TrainingRefused
@@ -14,8 +15,8 @@ from bot.serving.adapters import read_adapter
 from bot.serving.precision import has_bfloat16
 from bot.settings import Settings
 from workers.commands import METHODS
-from workers.style import factual, keeping, loop, memory, probes
-from workers.style.batches import answer_loss, batches, example
+from workers.style import factual, general, keeping, loop, memory
+from workers.style.batches import Example, answer_loss, batches, example
 from workers.style.lessons import Lesson, lesson
 from workers.style.memory import MemoryPlan, Need
 from workers.style.recipe import Recipe
@@ -76,26 +77,32 @@ def test_replays_are_the_bases_own_answers_to_other_questions_than_customers(
         return ["The moon is made of cheese." if n % 2 else "" for n, _ in enumerate(asked)]
 
     monkeypatch.setattr(keeping, "told", speaks)
-    # when half as many replays as eight lessons are asked for
-    made = keeping.lessons(None, None, 8, 0.5, seed=1)
+    # when four replays are asked for
+    made = keeping.lessons(None, None, 4, seed=1)
     # then none is empty, none has passages, and none is a question of the probes
     assert [one.answer for one in made] == ["The moon is made of cheese."] * 2
     assert all(len(one.messages) == 1 for one in made)
-    assert not set(keeping.GENERAL) & {question for question, _ in probes.QUESTIONS}
-    assert keeping.lessons(None, None, 8, 0.0, seed=1) == []
+    assert not set(general.REPLAYED) & {question for question, _ in general.PROBED}
+    assert all(one.replayed for one in made)
+
+
+def test_as_many_general_answers_are_replayed_as_the_share_says_and_no_question_twice(settings: Settings) -> None:
+    half = Recipe.of(settings.model_copy(update={"train_replay_share": 0.5, "train_epochs": 2}))
+    assert [half.replays(rows) for rows in (0, 8, 1000)] == [0, 4, len(general.REPLAYED)]
+    assert half.steps(8) == 2 * 3
 
 
 @pytest.mark.parametrize(
-    ("written", "learned"),
+    ("written", "kept"),
     [
-        ("**8 years**", "You'll get spare parts for 8 years [1].\n**8 years**"),
-        ("**9 years**", "You'll get spare parts for 8 years [1]."),  # which the answer does not say
-        ("", "You'll get spare parts for 8 years [1]."),
-        ("And for how long?", "You'll get spare parts for 8 years [1]."),
+        ("**8 years**", "\n**8 years**"),
+        ("**9 years**", ""),  # which the answer does not say
+        ("", ""),
+        ("And for how long?", ""),
     ],
 )
-def test_what_the_base_points_out_behind_an_approved_answer_is_learned_with_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, written: str, learned: str
+def test_what_the_base_points_out_behind_an_approved_answer_stays_as_it_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, written: str, kept: str
 ) -> None:
     # given what the base writes behind an answer
     base, tokenizer, _ = load_base(settings)
@@ -111,7 +118,12 @@ def test_what_the_base_points_out_behind_an_approved_answer_is_learned_with_it(
     (found,) = keeping.pointing(base, tokenizer, [row])
     # then it has read prompt and answer, and only words of the answer are pointed out
     assert read[0].endswith(row.answer) and "For how long?" in read[0]
-    assert found == replace(row, answer=learned)
+    assert found == replace(row, pointed_out=kept)
+    # and behind the answer nothing but what the base finds likely is learned
+    made = example(tokenizer, found)
+    assert tokenizer.decode(made.tokens).endswith(f"{row.answer}{kept}<|im_end|>")
+    behind = len(tokenizer.encode(kept)) + 1
+    assert made.weights == (*(1.0,) * (made.answer - behind), *((0.0,) * behind if kept else (1.0,)))
 
 
 def test_products_in_bfloat16_teach_nearly_the_same(
@@ -126,6 +138,34 @@ def test_products_in_bfloat16_teach_nearly_the_same(
     assert [one["bf16"] for one in (exact, rounded, itself)] == [False, True, has_bfloat16()]
     assert rounded["held_out_after"] == pytest.approx(exact["held_out_after"], rel=0.01)
     assert rounded["held_out_after"] != exact["held_out_after"]
+
+
+def test_a_replay_leaves_the_base_where_it_is(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given the same answer as a lesson and as a replay, and all that the base finds likely
+    base, tokenizer, _ = load_base(settings)
+    monkeypatch.setattr(keeping, "LIKELIEST", base.config.vocab_size)
+    as_lesson = example(tokenizer, lessons[0][0])
+    as_replay = example(tokenizer, replace(lessons[0][0], replayed=True))
+    held = keeping.held(base, [as_lesson, as_replay])
+    assert held[0].likely is None and held[1].likely is not None
+    student = with_adapter(base, Recipe.of(settings), settings.model)
+    learned = [weights for name, weights in student.named_parameters() if "lora_B" in name]
+
+    def pull(one: Example) -> float:
+        (batch,) = batches([one], 1, "cpu")
+        found = torch.autograd.grad(answer_loss(student, batch), learned)
+        return float(sum(gradient.norm() for gradient in found))
+
+    # then the lesson pulls the student away from the base, which it is as yet, and the replay does not
+    assert pull(held[1]) < 0.001 * pull(held[0])
+    # and each counts in a batch of both as alone
+    (both,) = batches(held, 2, "cpu")
+    alone = [batches([one], 1, "cpu")[0] for one in held]
+    assert both.weight == sum(batch.weight for batch in alone) == 2 * as_lesson.answer
+    together = answer_loss(student, both).item()
+    assert together == pytest.approx(sum(answer_loss(student, batch).item() for batch in alone), rel=1e-4)
 
 
 def test_the_bases_answers_in_a_batch_are_those_it_gives_alone(
