@@ -51,7 +51,7 @@ def test_a_killed_process_comes_back_and_dropped_files_are_indexed_once(stack: S
 
 def test_a_killed_training_is_taken_up_again_and_makes_one_adapter(stack: Stack) -> None:
     job_id = training.request(stack.desk.settings, stack.desk.database)
-    wait_until(lambda: _job(stack, job_id).progress.get("stage") == "training", 180)
+    wait_until(lambda: _job(stack, job_id).progress.get("stage") == "training", 400)
     worker = stack.process("gpu-worker")
     assert worker
     children = worker.children(recursive=True)

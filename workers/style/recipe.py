@@ -14,7 +14,14 @@ Method = Literal["lora", "rslora", "dora", "prompt", "p-tuning"]
 CHARACTERS_PER_TOKEN = 3.7
 REPLAY_CHARACTERS = 250  # of a general question and its answer
 SOFT_PROMPTS = ("prompt", "p-tuning")  # methods that learn rows before the prompt, and leave the layers alone
-LEARNING_RATES: dict[Method, float] = {"lora": 1.2e-3, "rslora": 1.2e-3, "dora": 1.2e-3, "prompt": 3e-2, "p-tuning": 1e-3}
+LORA_RATE = 1.2e-3
+LEARNING_RATES: dict[Method, float] = {
+    "lora": LORA_RATE,
+    "rslora": LORA_RATE,
+    "dora": LORA_RATE,
+    "prompt": 3e-2,
+    "p-tuning": 1e-3,
+}
 RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
 PREFERENCE_RATE = 0.1  # of the learning rate: preferring goes on from what was learned
 VIRTUAL_TOKENS = 20
