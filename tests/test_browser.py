@@ -25,13 +25,13 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 ANSWER_MS = 60_000
-TRAINED_SECONDS = 600
+TRAINED_SECONDS = 900
 JUDGED = (["active"], ["rejected"])
 FACT = "The Quillmouth parcel locker opens with the code QX-7731."
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs Debian's package"),
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
 ]
 
 

@@ -14,7 +14,7 @@ from ingest import reconcile
 from tests import full_stack
 from tests.full_stack import Stack, wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 # the workers and Chroma are killed in tests of their own
 PROCESSES = ("broker", "model", "beat", "watcher", "ui")
@@ -57,7 +57,7 @@ def test_a_killed_training_is_taken_up_again_and_makes_one_adapter(stack: Stack)
     children = worker.children(recursive=True)
     worker.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(_alive(child) for child in children), 30)
-    wait_until(lambda: _job(stack, job_id).state == "done", 600)
+    wait_until(lambda: _job(stack, job_id).state == "done", 900)
     assert _job(stack, job_id).attempts == 2
     judged = db.rows(stack.desk.database, sa.select(db.adapters.c.name, db.adapters.c.state))
     assert len(judged) == 1 and judged[0].state in ("active", "rejected")
