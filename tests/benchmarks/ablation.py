@@ -53,7 +53,7 @@ class Guards:
 
 VARIANTS = (
     Guards("plain SFT"),
-    Guards("+ fact masking", fact_weight=0.0),
+    Guards("+ facts left to the base", fact_weight=0.0),
     Guards("+ replay", replay_share=1.0),
     Guards("+ Unknown filter", known_only=True),
     Guards("replay and filter", replay_share=1.0, known_only=True),

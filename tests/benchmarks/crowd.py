@@ -7,26 +7,29 @@ for fifty times a second.
 """
 
 import argparse
+import math
 import random
 import statistics
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 from transformers.utils.logging import disable_progress_bar
 
+from bot import throughput
 from bot.serving.weights import locate
 from bot.settings import load_settings
 from tests.benchmarks import servers
 from tests.benchmarks.servers import KEY, Server
 from tests.benchmarks.serving import ADAPTERS, make_adapters, make_prompts
+from tests.meanwhile import repeatedly
 
 REGISTERED, SWAPS, CROWD, LEAVERS, CLIENTS = 500, 100, 50, 20, 4
 LOOK_SECONDS = 0.02
@@ -63,28 +66,23 @@ def load(server: Server, name: str, path: Path) -> None:
 
 def swaps(server: Server, made: dict[str, Path], prompts: list[str]) -> None:
     """Adapters come and go while others are asked for; every request must be answered."""
-    done, outcomes, chance = threading.Event(), Counter[str](), random.Random(0)
+    outcomes, taken, chance = list[str](), list[float](), random.Random(0)
 
-    def client() -> None:
-        while not done.is_set():
-            outcomes[outcome(server, chance.choice(prompts), f"adapter-{chance.randrange(REGISTERED)}")] += 1
+    def ask_any() -> None:
+        outcomes.append(outcome(server, chance.choice(prompts), f"adapter-{chance.randrange(REGISTERED)}"))
 
-    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for one in clients:
-        one.start()
-    taken = []
-    for at in range(SWAPS):
-        start = time.perf_counter()
-        load(server, f"swap-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
-        taken.append(time.perf_counter() - start)
-        if at:
-            server.post("/v1/unload_lora_adapter", {"lora_name": f"swap-{at - 1}"}).raise_for_status()
-        outcomes[outcome(server, prompts[at % len(prompts)], f"swap-{at}", "new")] += 1
-    done.set()
-    for one in clients:
-        one.join()
-    said = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    print(f"{SWAPS} swaps under the load of {CLIENTS} clients: {said}; {statistics.median(taken) * 1000:.0f} ms a load")
+    with repeatedly(ask_any, CLIENTS):
+        for at in range(SWAPS):
+            start = time.perf_counter()
+            load(server, f"swap-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
+            taken.append(time.perf_counter() - start)
+            if at:
+                server.post("/v1/unload_lora_adapter", {"lora_name": f"swap-{at - 1}"}).raise_for_status()
+            outcomes.append(outcome(server, prompts[at % len(prompts)], f"swap-{at}", "new"))
+    print(
+        f"{SWAPS} swaps under the load of {CLIENTS} clients: {told(outcomes)}; "
+        f"{statistics.median(taken) * 1000:.0f} ms a load"
+    )
 
 
 def outcome(server: Server, prompt: str, adapter: str | None, name: str = "answered") -> str:
@@ -103,8 +101,13 @@ def outcome(server: Server, prompt: str, adapter: str | None, name: str = "answe
 def crowd(server: Server, prompts: list[str]) -> None:
     """More come at once than there is room for."""
     with ThreadPoolExecutor(CROWD) as pool:
-        found = Counter(pool.map(lambda at: outcome(server, prompts[at], None), range(CROWD)))
-    print(f"{CROWD} clients at once: {', '.join(f'{count} {name}' for name, count in sorted(found.items()))}")
+        outcomes = list(pool.map(lambda at: outcome(server, prompts[at], None), range(CROWD)))
+    print(f"{CROWD} clients at once: {told(outcomes)}")
+
+
+def told(outcomes: list[str]) -> str:
+    """How many of each."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(outcomes).items()))
 
 
 def leavers(server: Server, prompts: list[str]) -> None:
@@ -123,9 +126,8 @@ def settled(server: Server) -> None:
     """How long until no slot is held any more."""
     begun = time.perf_counter()
     while time.perf_counter() - begun < SETTLE_SECONDS:
-        lines = httpx.get(f"{server.url}/metrics", headers=KEY, timeout=30).text.splitlines()
-        held = {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
-        if held["frontdesk_batch_size"] == held["frontdesk_queue_length"] == 0:
+        held = throughput.parse(httpx.get(f"{server.url}/metrics", headers=KEY, timeout=30).text)
+        if held.answering == held.waiting == 0:
             print(f"{LEAVERS} clients left in mid-stream: every slot free {time.perf_counter() - begun:.2f} s later")
             return
         time.sleep(LOOK_SECONDS)
@@ -139,23 +141,19 @@ def memory(server: Server) -> float:
 
 @contextmanager
 def watched(server: Server) -> Iterator[list[float]]:
-    """Milliseconds that the health page took, asked for again and again."""
-    taken, done = list[float](), threading.Event()
+    """Milliseconds that the health page took, asked for again and again; infinitely many where it failed."""
+    taken = list[float]()
 
-    def look() -> None:
-        with httpx.Client(headers=KEY, timeout=30) as client:
-            while not done.wait(LOOK_SECONDS):
-                start = time.perf_counter()
-                client.get(f"{server.url}/health").raise_for_status()
-                taken.append(1000 * (time.perf_counter() - start))
+    def look(client: httpx.Client) -> None:
+        start = time.perf_counter()
+        try:
+            client.get(f"{server.url}/health").raise_for_status()
+            taken.append(1000 * (time.perf_counter() - start))
+        except httpx.HTTPError:
+            taken.append(math.inf)
 
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
+    with httpx.Client(headers=KEY, timeout=30) as client, repeatedly(partial(look, client), pause=LOOK_SECONDS):
         yield taken
-    finally:
-        done.set()
-        watcher.join()
 
 
 def report(health: list[float]) -> None:

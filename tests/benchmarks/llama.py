@@ -1,5 +1,5 @@
 """llama.cpp on the same weights, for comparison: a Llama model's folder as a GGUF file of 8 bits, and how fast it
-decodes. Needs `pip install llama-cpp-python gguf`, which builds where there is a C++ compiler."""
+decodes. Needs `pip install llama-cpp-python`, which builds where there is a C++ compiler."""
 
 import importlib.util
 import json
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 from safetensors.numpy import load_file
 from transformers import AutoTokenizer
@@ -15,30 +16,19 @@ from transformers import AutoTokenizer
 from bot.serving.lanes import cores
 from tests.benchmarks.servers import NEW_TOKENS, Ask
 
-NAMES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-}
-
 
 def llama(folder: Path) -> Ask | None:
     """The base alone, with its own memory of what prompts begin with; None where llama.cpp is not installed."""
-    missing = [name for name in ("llama_cpp", "gguf") if importlib.util.find_spec(name) is None]
-    if missing:
-        print(f"llama.cpp: skipped, {' and '.join(missing)} is not installed (pip install llama-cpp-python gguf)")
+    if importlib.util.find_spec("llama_cpp") is None:
+        print("llama.cpp: skipped, it is not installed (pip install llama-cpp-python)")
         return None
     from llama_cpp import Llama  # type: ignore[import-not-found,unused-ignore]
 
-    place = Path(tempfile.mkdtemp()) / "model.gguf"
-    write(folder, place)
-    speaker = Llama(str(place), n_ctx=1024, n_threads=cores(), n_threads_batch=cores(), verbose=False)
+    threads = {"n_threads": cores(), "n_threads_batch": cores()}
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / "model.gguf"
+        write(folder, place)
+        speaker = Llama(str(place), n_ctx=1024, use_mmap=False, verbose=False, **threads)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
 
     def ask(prompt: str, _: str | None) -> tuple[float, int]:
@@ -55,8 +45,6 @@ def llama(folder: Path) -> Ask | None:
 
 def write(folder: Path, place: Path) -> None:
     """The folder's weights in llama.cpp's format (the GGUF specification of ggml)."""
-    import gguf  # type: ignore[import-not-found,unused-ignore]
-
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     file = gguf.GGUFWriter(place, "llama")
     file.add_context_length(config["max_position_embeddings"])
@@ -72,24 +60,17 @@ def write(folder: Path, place: Path) -> None:
     file.add_tokenizer_pre("smollm")
     file.add_token_list(sorted(known["vocab"], key=lambda word: int(known["vocab"][word])))
     file.add_token_merges([one if isinstance(one, str) else " ".join(one) for one in known["merges"]])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
     for source in sorted(folder.glob("*.safetensors")):
         for name, tensor in load_file(source).items():
             exact = _ordered(name, tensor.astype(np.float32), config)
             kind = gguf.GGMLQuantizationType.Q8_0 if exact.ndim > 1 else gguf.GGMLQuantizationType.F32
-            file.add_tensor(_named(name), gguf.quants.quantize(exact, kind), raw_dtype=kind)
+            known_as = names.get_name(name, try_suffixes=(".weight",))
+            file.add_tensor(known_as, gguf.quants.quantize(exact, kind), raw_dtype=kind)
     file.write_header_to_file()
     file.write_kv_data_to_file()
     file.write_tensors_to_file()
     file.close()
-
-
-def _named(name: str) -> str:
-    if name.startswith("model.layers."):
-        _, _, number, *path = name.removesuffix(".weight").split(".")
-        return f"blk.{number}.{NAMES['.'.join(path)]}.weight"
-    return {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}.get(
-        name, "output.weight"
-    )
 
 
 def _ordered(name: str, tensor: "np.ndarray[Any, Any]", config: dict[str, Any]) -> "np.ndarray[Any, Any]":

@@ -17,6 +17,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.settings import inherited_environment
+from workers.probes import http_answers
 
 NEW_TOKENS = 64
 START_SECONDS = 120
@@ -119,10 +120,9 @@ def _free_port() -> int:
 def _is_up(server: Server) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            return httpx.get(f"{server.url}/health", headers=KEY, timeout=1).status_code < 500
-        except httpx.HTTPError:
-            time.sleep(0.5)
+        if http_answers(f"{server.url}/health", "bench"):
+            return True
+        time.sleep(0.5)
     return False
 
 

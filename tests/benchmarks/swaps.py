@@ -8,8 +8,9 @@ random numbers that are promoted in turn.
 import argparse
 import statistics
 import tempfile
-import threading
 import time
+from collections.abc import Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from transformers.utils.logging import disable_progress_bar
 from bot import adapters, consult, db, documents
 from bot.desk import Desk
 from bot.errors import FrontdeskError
+from bot.records import Question
 from bot.serving.weights import locate
 from bot.settings import load_settings
 from ingest import sample
 from tests import full_stack
 from tests.benchmarks.serving import make_adapters
+from tests.meanwhile import repeatedly
 
 NAMES = ("style-v1", "style-v2")
 
@@ -42,12 +45,12 @@ def main() -> None:
         wanted = len(sample.paths())
         full_stack.wait_until(lambda: documents.count_by_state(stack.desk.database).get("indexed", 0) == wanted)
         register(stack.desk, Path(folder) / "adapters")
-        load = Load(stack.desk, chosen.clients)
-        seconds, others = swap(stack.desk, chosen.swaps)
-        load.stop()
+        asked, failed = list[str](), list[str]()
+        with repeatedly(partial(ask, stack.desk, cycle(sample.questions()), asked, failed), chosen.clients):
+            seconds, others = swap(stack.desk, chosen.swaps)
     print(
         f"{chosen.swaps} promotions while {chosen.clients} clients asked: {others} next answers were another "
-        f"version's, {load.failed} of {load.asked + load.failed} questions failed; from the promotion to its first "
+        f"version's, {len(failed)} of {len(asked)} questions failed; from the promotion to its first "
         f"whole answer {statistics.median(seconds):.2f} s (median; {min(seconds):.2f} to {max(seconds):.2f})"
     )
 
@@ -75,31 +78,15 @@ def swap(desk: Desk, times: int) -> tuple[list[float], int]:
     return seconds, others
 
 
-class Load:
-    """Clients that ask without a pause, until they are stopped."""
-
-    def __init__(self, desk: Desk, clients: int) -> None:
-        self.asked, self.failed = 0, 0
-        self._desk, self._done = desk, threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(at,)) for at in range(clients)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Wait for the last answers."""
-        self._done.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, first: int) -> None:
-        questions = cycle([one.text for one in sample.questions()][first * 10 :])
-        while not self._done.is_set():
-            try:
-                consult.ask(self._desk, next(questions))
-                self.asked += 1
-            except FrontdeskError as error:
-                print(f"failed: {error}", flush=True)
-                self.failed += 1
+def ask(desk: Desk, questions: Iterator[Question], asked: list[str], failed: list[str]) -> None:
+    """The next question, as a customer asks it."""
+    question = next(questions).text
+    asked.append(question)
+    try:
+        consult.ask(desk, question)
+    except FrontdeskError as error:
+        print(f"failed: {error}", flush=True)
+        failed.append(question)
 
 
 if __name__ == "__main__":

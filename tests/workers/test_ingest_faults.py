@@ -1,7 +1,6 @@
 """What happens to files when workers, readers and events are lost in the middle of their work, with real processes."""
 
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from bot import bell, db, documents, jobs
 from tests import full_stack
 from tests.full_stack import Stack, wait_until
+from tests.meanwhile import repeatedly
 from tests.workers import given_stack
 from tests.workers.given_stack import Indexing, drop, find, in_order, indexing, manual, note, proofs, state
 
@@ -153,19 +153,8 @@ def test_a_file_whose_event_was_lost_in_an_overflow_is_found_by_the_next_look_at
 def watched(stack: Stack, path: str, question: str) -> Iterator[list[set[int]]]:
     """Which versions of a file each of many searches brought up, one after the other, all the while."""
     seen: list[set[int]] = []
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.is_set():
-            seen.append(given_stack.seen_versions(stack, path, question))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with repeatedly(lambda: seen.append(given_stack.seen_versions(stack, path, question))):
         yield seen
-    finally:
-        stop.set()
-        thread.join()
 
 
 def replace(place: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 Replay: general questions without passages are mixed in with the lessons, and what is learned there is how likely the
 base finds every word of its own answer, so that the style stays with consultations. Its answers to consultations are
 not replayed: they are said in the voice that is to go. But a base that points out the words that answer, in a line
-behind them, does so behind an approved answer, too, and that is learned.
+behind them, does so behind an approved answer, too, and there the voice is held to the base.
 """
 
 import random
