@@ -30,7 +30,7 @@ FACT = "The Quillmouth parcel locker opens with the code QX-7731."
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; .ci/run installs Debian's package"),
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(2400),
 ]
 
 

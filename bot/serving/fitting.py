@@ -12,6 +12,7 @@ from peft.utils.other import get_pattern_key
 
 from bot.errors import AdapterRefused
 from bot.serving.adapters import read_adapter
+from bot.serving.eightbit import rounded_pair
 from bot.serving.mixed import Layer
 from bot.serving.mixing import Adaptation, Delta
 
@@ -85,6 +86,9 @@ def _delta(config: Any, tensors: dict[str, torch.Tensor], name: str, layer: Laye
     if magnitude:  # Liu et al. 2024, equation 5: the learned length of each row instead of its own
         gain = magnitude[0] / (layer.weight().float().cpu() + up @ down).norm(dim=1)
         up = up * gain[:, None]
-        gain = gain.to(layer.like)
+    if layer.like.dtype == torch.int8:
+        rounded, short = rounded_pair(down, up)
+        return Delta(rounded.short, short, gain, rounded.scale)
     # a copy, since what was read is the file itself, mapped: it may be removed or written anew while the adapter speaks
-    return Delta(down.to(layer.like, copy=True).contiguous(), up.T.to(layer.like).contiguous(), gain)
+    gain = None if gain is None else gain.to(layer.like)
+    return Delta(down.to(layer.like, copy=True).contiguous(), up.to(layer.like, copy=True).contiguous(), gain)

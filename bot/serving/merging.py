@@ -50,7 +50,7 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
         weight = weights[name]
         if delta.gain is not None:
             weight *= delta.gain[:, None]
-        weight += delta.up.T @ delta.down
+        weight += delta.up @ delta.down
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("*.safetensors*"))
     model.save_pretrained(folder)

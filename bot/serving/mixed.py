@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from bot.serving.eightbit import EightBitLinear, linear
+from bot.serving.eightbit import EightBitLinear, linear, product
 from bot.serving.mixing import Delta, Deltas, Mix
 
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # as Llama and its relatives name them
@@ -40,15 +40,14 @@ class MixedLinear(nn.Module):
         self._names = list(names)
         self._mix = mix
         self._stacked_for: tuple[Deltas, ...] = ()
-        self._stack: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._stack: Delta | None = None
         self._ranks: tuple[int, ...] = ()
         self._gains: torch.Tensor | None = None
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
         """The base's layers by name."""
-        # beside 8 bits an adapter stays as exact as it is: products this small take longer in bfloat16
         base = self.base
-        like = base.scale.float() if isinstance(base, EightBitLinear) else base.weight
+        like = base.short if isinstance(base, EightBitLinear) else base.weight
         for at, (name, size) in enumerate(zip(self._names, self.sizes, strict=True)):
             yield name, Layer(self.base.in_features, size, like, partial(self._weight, at))
 
@@ -68,11 +67,11 @@ class MixedLinear(nn.Module):
             return out
         if self._gains is not None:
             out = self._amplified(out)
-        down, up = self._stack
-        inner = states[0].to(down.dtype) @ down.T
+        down, up, _, scale = self._stack
+        inner = product(states[0], down, scale)
         if not self._mix.alone:
             inner *= self._mix.mask(self._ranks, inner)
-        return out.add_(inner @ up)
+        return out.add_(product(inner, up))
 
     def _restack(self) -> None:
         found = [[member.get(name) for name in self._names] for member in self._mix.members]
@@ -82,18 +81,23 @@ class MixedLinear(nn.Module):
         self._stack, self._gains = None, None
         if not each:
             return
-        self._stack = _joined([delta.down for _, delta in each]), _joined([self._wide(at, d.up) for at, d in each])
+        scales = [delta.scale for _, delta in each if delta.scale is not None]
+        down, up = torch.cat([delta.down for _, delta in each]), self._blocks(each)
+        self._stack = Delta(down, up, scale=torch.cat(scales) if scales else None)
         if any(delta.gain is not None for _, delta in each):
-            plain = [torch.ones(size).to(self._stack[1]) for size in self.sizes]
+            plain = [torch.ones(size, device=up.device) for size in self.sizes]
             gains = [torch.cat([_gain(delta, one) for delta, one in zip(d, plain, strict=True)]) for d in found]
             self._gains = torch.stack([*gains, torch.cat(plain)])  # the last, at -1, is the base's
 
-    def _wide(self, part: int, up: torch.Tensor) -> torch.Tensor:
-        """`up` with zeros where the other parts are."""
-        if len(self.sizes) == 1:
-            return up
-        before, after = sum(self.sizes[:part]), sum(self.sizes[part + 1 :])
-        return nn.functional.pad(up, (before, after))
+    def _blocks(self, each: Sequence[tuple[int, Delta]]) -> torch.Tensor:
+        """Each `up` at the outputs of its part and at its own ranks, and zeros elsewhere."""
+        up = each[0][1].up.new_zeros(sum(self.sizes), sum(len(delta.down) for _, delta in each))
+        rank = 0
+        for part, delta in each:
+            first = sum(self.sizes[:part])
+            up[first : first + self.sizes[part], rank : rank + len(delta.down)] = delta.up
+            rank += len(delta.down)
+        return up
 
     def _amplified(self, out: torch.Tensor) -> torch.Tensor:
         assert self._gains is not None
@@ -162,10 +166,6 @@ def _families(own: dict[str, nn.Linear]) -> list[tuple[str, ...]]:
             families.append(names)
     taken = {name for names in families for name in names}
     return [*families, *((name,) for name in own if name not in taken)]
-
-
-def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
-    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
 def _gain(delta: Delta | None, plain: torch.Tensor) -> torch.Tensor:

@@ -7,12 +7,13 @@ import torch
 
 
 class Delta(NamedTuple):
-    """What an adapter does to one layer: `down` (rank, inputs), `up` (rank, outputs) with the scale in it, and DoRA's
-    `gain` (outputs), where there is one."""
+    """What an adapter does to one layer: `down` (rank, inputs), `up` (outputs, rank) with alpha in it, DoRA's `gain`
+    (outputs), where there is one, and in 8 bits the `scale` (rank) of both."""
 
     down: torch.Tensor
     up: torch.Tensor
     gain: torch.Tensor | None = None
+    scale: torch.Tensor | None = None
 
 
 Deltas = Mapping[str, Delta]  # by the layer's name in the model

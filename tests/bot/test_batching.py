@@ -21,7 +21,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bot.errors import ModelBusy
 from bot.serving.batch import BESIDE_TOKENS
-from bot.serving.eightbit import EightBitLinear
+from bot.serving.eightbit import EightBitLinear, product, rounded_pair
 from bot.serving.engine import PLACES, Engine
 from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
@@ -718,3 +718,27 @@ def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many() -> None:
     for found in (many, few):
         assert ((found - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
     assert not torch.equal(many, few)  # one is not the other under two names
+
+
+@pytest.mark.parametrize("rank", [1, 16, 20])
+def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int) -> None:
+    torch.manual_seed(0)
+    down, up, states = torch.randn(rank, 64), torch.randn(48, rank), torch.randn(40, 64, dtype=torch.bfloat16)
+    up *= torch.logspace(-3, 3, rank)  # were one rank's scale the others', they would be lost
+    rounded, short = rounded_pair(down, up)
+
+    for rows in (states, states[:8]):
+        inner, exact = product(rows, rounded.short, rounded.scale), rows.float() @ down.T
+        assert torch.equal(inner[:, rank:], torch.zeros_like(inner[:, rank:]))
+        for one in range(rank):
+            alone, expected = torch.zeros_like(inner), exact[:, one : one + 1] * up[:, one]
+            alone[:, one] = inner[:, one]
+            assert (product(alone, short).float() - expected).norm() / expected.norm() < 0.02
+
+
+def test_eight_bits_of_a_width_that_the_kernel_cannot_read_are_multiplied_otherwise() -> None:
+    torch.manual_seed(0)
+    weight, states = torch.randn(5, 7), torch.randn(1, 3, 7, dtype=torch.bfloat16)
+    exact = states.float() @ weight.T
+
+    assert (EightBitLinear(weight, None)(states).float() - exact).norm() / exact.norm() < 0.02
