@@ -1,5 +1,5 @@
-"""Model servers to measure: ours and `transformers serve` as processes of their own, peft in this one. Each is asked in
-the same way, with a prompt and an adapter's name."""
+"""Model servers to measure and to compare: ours, `transformers serve` and vLLM as processes of their own, peft in this
+one. Each is asked in the same way, with a prompt and an adapter's name."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ from bot.settings import inherited_environment
 from workers.probes import http_answers
 
 NEW_TOKENS = 64
-START_SECONDS = 120
+START_SECONDS = 600  # vLLM compiles
 KEY = {"Authorization": "Bearer bench"}
 # unless told otherwise it takes nearly all of the machine's memory, and is killed for it where others work too
 BATCHING = ("--continuous-batching", "--cb-max-memory-percent", "0.1")
@@ -91,6 +91,17 @@ def transformers_serve(folder: Path, *options: str) -> Iterator[Server | None]:
     command = [str(Path(sys.executable).parent / "transformers"), "serve", str(folder), "--port", str(port)]
     command += ["--device", "cpu", "--dtype", "float32", *options]
     with _running(command, port, str(folder), inherited_environment()) as server:
+        yield server
+
+
+@contextmanager
+def vllm(name: str, folder: Path, most_rank: int) -> Iterator[Server | None]:
+    """vLLM as docker-compose.yml starts it; None where it does not start."""
+    port = _free_port()
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", f"--port={port}", "--api-key=bench"]
+    command += [f"--model={folder}", f"--served-model-name={name}", "--enable-lora", f"--max-lora-rank={most_rank}"]
+    changed = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    with _running(command, port, name, inherited_environment() | changed) as server:
         yield server
 
 

@@ -75,8 +75,8 @@ def main() -> None:
             weights(settings, prompts)
 
 
-def make_adapters(folder: Path, place: Path) -> dict[str, Path]:
-    """Adapters on all linear layers with random numbers, small enough that answers stay words."""
+def make_adapters(folder: Path, place: Path, strength: float = 0.002) -> dict[str, Path]:
+    """Adapters on all linear layers with random numbers, so small by default that answers stay words."""
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules="all-linear", task_type="CAUSAL_LM")
     adapted: Any = get_peft_model(model, config, adapter_name=ADAPTERS[0])
@@ -85,7 +85,7 @@ def make_adapters(folder: Path, place: Path) -> dict[str, Path]:
     torch.manual_seed(0)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
-            parameter.data.normal_(std=0.002)
+            parameter.data.normal_(std=strength)
     adapted.save_pretrained(str(place))
     return {name: place / name for name in ADAPTERS}
 
