@@ -33,6 +33,7 @@ class Bar:
 
 
 BAR = Bar()
+LEAST_TOLD = 0.3  # of a quote's words that are not the question's
 COURTESY = courtesy.POLITE | denial.NEGATIONS  # these claim nothing by themselves; denial is compared by itself
 # A quote with a pronoun is about somebody or something in the sentence before it.
 _POINTS_BACK = re.compile(
@@ -103,6 +104,16 @@ def unsupported(text: str, passages: Sequence[Passage], embeddings: Embeddings |
         and not courtesy.is_all(sentences.without_markers(sentence))
         and not support(sentence, passages, embeddings=embeddings)
     ]
+
+
+def tells(sentence: str, quote: str, question: str) -> bool:
+    """Whether a sentence says enough of what a quote says beyond the question: a figure, or a share of its words. "You
+    can use the GPS if you like" is supported and of no use."""
+    asked, told = facts.figures(question), facts.figures(sentences.without_markers(sentence))
+    if any(not any(figure.agrees(other) for other in asked) for figure in told):
+        return True
+    news = frozenset(stems(quote)) - COURTESY - frozenset(stems(question))
+    return len(news & frozenset(stems(sentence))) >= LEAST_TOLD * len(news)
 
 
 def leaves_open(sentence: str, question: str, company: str) -> bool:
@@ -198,6 +209,7 @@ class _Claim:
             roles.kept(self.text, self.figures, quote, figures)
             and roles.kept(self.text, [*self.names, *strange], quote, named)
             and roles.paired(self.figures, self.names, figures, named)
+            and roles.under_their_headers(self.text, self.figures, quote, figures)
         )
 
     def _mixes(self, said: str, passage: Passage) -> bool:

@@ -32,7 +32,8 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 @dataclass
 class Telling:
     """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; `read`
-    is what the model was shown last, and `earlier` how many of its sentences were dropped before that."""
+    is what the model was shown last, `earlier` how many of its sentences were dropped before that, and `restating` the
+    quotation that it was shown alone."""
 
     desk: Desk
     question: str
@@ -55,6 +56,7 @@ class Telling:
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     earlier: int = 0
+    restating: str = ""
     quoted: bool = False
     pointed_out: str = ""
     examples: tuple[int, ...] = ()
@@ -74,15 +76,12 @@ class Telling:
             yield self._show(sentence)
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
-        """The model's supported sentences; without any, the best passage's own words, which a version of the style
-        first tries to say in its way. `meaning` is the question made standalone."""
+        """The model's supported sentences; without any, what the model makes of the best passage's own words, or these
+        themselves. `meaning` is the question made standalone."""
         with model.model_errors(self.desk.settings):
             with closing(self._spoken(meaning, self.evidence.excerpts)) as spoken:
                 yield from self._shown(spoken)
-                quotation = None if self.shown else self._quotation()
-                if quotation and not self.voice:  # before the connection is closed
-                    yield self._quote(quotation)
-            if quotation and self.voice:
+            if not self.shown and (quotation := self._quotation()):
                 yield from self._restated(quotation, meaning)
 
     def finished(self) -> Answer:
@@ -179,9 +178,10 @@ class Telling:
         return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
 
     def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
-        """What the version of the style makes of the quoted words alone, or the quotation."""
+        """What the model makes of the quoted words alone, or the quotation."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
+        self.restating = quote
         with closing(self._spoken(meaning, (replace(passage, text=quote),))) as spoken:
             yield from self._shown(spoken)
             if not self.shown:
@@ -221,11 +221,13 @@ class Telling:
 
     def _verified(self, spoken: str) -> Sentence | None:
         """The sentence without its marks of emphasis, if a passage supports it, it is to the point, it is whole and it
-        is new, or if it needs no source. To ask is not to answer: small models like to repeat the question."""
+        is new, or if it needs no source. To ask is not to answer, nor is it to say nothing more than the question:
+        small models like to repeat it."""
         said, key = sentences.emphasised(spoken)
         found = self.evidence
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        if unfinished or sentences.without_markers(said).endswith("?"):
+        empty = self.restating and not self.shown and not ground.tells(said, self.restating, self.question)
+        if unfinished or empty or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
         plain = sentences.without_markers(said)

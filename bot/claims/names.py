@@ -10,7 +10,7 @@ from bot.claims.facts import Fact
 # Words that are capitalised without being names, or that go with any name.
 NO_NAMES = frozenset("I i we you your our if it the yes no ll re ve s d m t mr mrs ms dr".split())
 _NAME = re.compile(r"(?<![\w])[A-Z][\w’'&-]*(?:(?:\s|\.\s)[A-Z][\w’'&-]*)*")
-_BEGINS = re.compile(r"(?:^|[.!?:•>]\s+|^[\s\"“‘'(\[]+|[\"“]\s*)$")
+_BEGINS = re.compile(r"(?:^|[.!?:;•>]\s+|^[\s\"“‘'(\[]+|[\"“]\s*)$")
 
 
 @functools.lru_cache(maxsize=4096)

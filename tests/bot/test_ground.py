@@ -37,6 +37,29 @@ def test_what_the_documents_say_is_supported(sentence: str) -> None:
     assert ground.support(sentence, [RETURNS, DELIVERY]) is not None
 
 
+def test_a_sentence_about_a_table_row_keeps_each_figure_under_its_header() -> None:
+    row = "Zone: Zone B; Area: Highlands and islands; Standard price: €7.90; Express price: €14.90"
+    prices = Passage("c3", 3, "prices.md", "Prices", "", None, row, 0.9)
+    assert ground.support("The standard price for Zone B is €7.90.", [prices]) is not None
+    assert ground.support("The standard price for Zone B is €14.90.", [prices]) is None
+    assert ground.support("The express price for Zone B is €7.90.", [prices]) is None
+    assert ground.support("The standard price for Zone C is €7.90.", [prices]) is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "tells"),
+    [
+        ("Outlet items can be returned within 14 days [1].", "Can I return outlet items?", True),
+        ("Outlet items can go back unworn, in the original box [1].", "Can I return outlet items?", True),
+        ("You can return outlet items if you like [1].", "Can I return outlet items?", False),
+        ("You can return them within 14 days [1].", "Is it 14 days?", False),
+    ],
+)
+def test_to_tell_is_to_say_something_that_the_question_does_not(sentence: str, question: str, tells: bool) -> None:
+    quote = "Outlet items must be returned unworn, in the original box, within 14 days of the purchase."
+    assert ground.tells(sentence, quote, question) == tells
+
+
 @pytest.mark.parametrize(
     "sentence",
     [

@@ -19,6 +19,7 @@ QUESTION = "In what country is Normandy, and who rules it?"
 PLACE, CAPITAL = "Normandy is a region in France.", "Its seat is Rouen."
 PASSAGE = Passage("c1", 1, "normandy.md", "Normandy", "", None, f"{PLACE} {CAPITAL}", 1.0)
 OPEN = "Our documents do not say who rules Normandy."
+STYLE = Adapter("style-v1", "active", "", None, "small", {}, {}, datetime.now(UTC), None)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_words_that_are_named_make_no_sentence_with_the_courtesy_of_one_that_was
 ) -> None:
     answer = told("Happy to help: socks are free of charge [1].\n**Rouen**")
     assert answer.quoted and answer.text.startswith("Happy to help: Normandy says:")
-    assert answer.dropped == ("Happy to help: socks are free of charge [1].",)
+    assert set(answer.dropped) == {"Happy to help: socks are free of charge [1]."}
 
 
 def test_marks_of_emphasis_are_never_shown_or_kept(told: Callable[..., Answer]) -> None:
@@ -146,19 +147,21 @@ def test_courtesy_alone_is_no_answer_and_carries_nothing_unsupported_along(told:
     assert answer.quoted and answer.text == f"Happy to help! Normandy says: “{PLACE}” [1]"
 
 
+@pytest.mark.parametrize("voice", [None, STYLE])
 @pytest.mark.parametrize(
     ("said", "shown", "quoted"),
     [
         (f"Happy to help: {PLACE}", "Happy to help: Normandy is a region in France [1].", False),
         ("Happy to help: socks are free.", f"Happy to help: Normandy says: “{PLACE}” [1]", True),
         ("Not so.", f"Normandy says: “{PLACE}” [1]", True),
+        ("You can be in Normandy.", f"Normandy says: “{PLACE}” [1]", True),  # supported, and nothing new
     ],
 )
-def test_a_version_of_the_style_says_in_its_way_what_would_be_quoted(
-    said: str, shown: str, quoted: bool, telling: Telling, monkeypatch: pytest.MonkeyPatch
+def test_what_would_be_quoted_is_first_given_to_the_model_to_say_in_its_way(
+    said: str, shown: str, quoted: bool, voice: Adapter | None, telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a version that first says what no passage says
-    telling.voice = Adapter("style-v1", "active", "", None, "small", {}, {}, datetime.now(UTC), None)
+    # given a model that first says what no passage says
+    telling.voice = voice
     asked: list[str] = []
 
     def words(*given: object) -> Iterator[str]:
@@ -177,7 +180,7 @@ def test_a_version_of_the_style_says_in_its_way_what_would_be_quoted(
 
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
     answer = told(OPEN)
-    assert answer.quoted and answer.dropped == (OPEN,)
+    assert answer.quoted and set(answer.dropped) == {OPEN}
 
 
 def test_the_command_prints_plain_sentences_and_the_words_that_answer_as_json(
