@@ -127,7 +127,12 @@ def _why_not(desk: Desk, then: Answer) -> str:
     if then.model not in served:
         others = ", ".join(served)
         return f"Its words cannot be made again: the model '{then.model}' is not served; there is {others}."
-    return _why_adapter_not(desk, then.adapter)
+    return _why_adapter_not(desk, _speaker(then))
+
+
+def _speaker(then: Answer) -> str | None:
+    """The adapter that said the words; the base may have said them for it."""
+    return None if then.parameters.get("said_by") == "base" else then.adapter
 
 
 def _why_adapter_not(desk: Desk, name: str | None) -> str:
@@ -144,7 +149,7 @@ def _said_again(desk: Desk, then: Answer) -> str:
     """The kept prompt, said to the same model with the same parameters, for as long as it was listened to."""
     longest = then.parameters.get("max_tokens", desk.settings.max_answer_tokens)
     settings = desk.settings.model_copy(update={"model": then.model})
-    speaker = model.chat(settings, then.adapter, longest) | StrOutputParser()
+    speaker = model.chat(settings, _speaker(then), longest) | StrOutputParser()
     heard = ""
     pieces = (piece for piece in speaker.stream(convert_to_messages(then.messages)))
     with model.model_errors(desk.settings), closing(pieces) as said:

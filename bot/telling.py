@@ -31,9 +31,9 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 
 @dataclass
 class Telling:
-    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; `read`
-    is what the model was shown last, `earlier` how many of its sentences were dropped before that, and `restating` the
-    quotation that it was shown alone."""
+    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; the
+    `speaker` (the voice, or None for the base) was shown `read` last, after `earlier` sentences had been dropped, and
+    `restating` is the quotation that it was shown alone."""
 
     desk: Desk
     question: str
@@ -55,6 +55,7 @@ class Telling:
     said: str = ""
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    speaker: Adapter | None = None
     earlier: int = 0
     restating: str = ""
     quoted: bool = False
@@ -79,7 +80,7 @@ class Telling:
         """The model's supported sentences; without any, what the model makes of the best passage's own words, or these
         themselves. `meaning` is the question made standalone."""
         with model.model_errors(self.desk.settings):
-            with closing(self._spoken(meaning, self.evidence.excerpts)) as spoken:
+            with closing(self._spoken(meaning, self.evidence.excerpts, self.voice)) as spoken:
                 yield from self._shown(spoken)
             if not self.shown and (quotation := self._quotation()):
                 yield from self._restated(quotation, meaning)
@@ -145,6 +146,7 @@ class Telling:
             **{name: round(value, 3) for name, value in self.evidence.features.items()},
             **({"collection": self.collection} if self.collection else {}),
             **({"examples": list(self.examples)} if self.examples else {}),
+            **({"said_by": "base"} if self.voice and self.messages and not self.speaker else {}),
         }
 
     def _apology(self, declined: bool, nearby: Sequence[Nearby]) -> str:
@@ -178,24 +180,26 @@ class Telling:
         return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
 
     def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
-        """What the model makes of the quoted words alone, or the quotation."""
+        """What the voice, or else the base, makes of the quoted words alone; failing both, the quotation."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
         self.restating = quote
-        with closing(self._spoken(meaning, (replace(passage, text=quote),))) as spoken:
-            yield from self._shown(spoken)
-            if not self.shown:
-                yield self._quote(quotation)
+        for speaker in (self.voice, None) if self.voice else (None,):
+            with closing(self._spoken(meaning, (replace(passage, text=quote),), speaker)) as spoken:
+                yield from self._shown(spoken)
+            if self.shown:
+                return
+        yield self._quote(quotation)
 
     def _quote(self, quotation: Sentence) -> Sentence:
         self.quoted = True
         return self._show(replace(quotation, text=self._greeted(quotation.text)))
 
-    def _spoken(self, meaning: str, read: tuple[Passage, ...]) -> Generator[str, None, None]:
+    def _spoken(self, meaning: str, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
         replay."""
         desk = self.desk
-        self.read, self.said, self.earlier = read, "", len(self.dropped)
+        self.read, self.said, self.earlier, self.speaker = read, "", len(self.dropped), speaker
         chosen = examples.choose(desk.database, desk.embeddings, meaning, desk.settings.examples)
         self.examples = tuple(example.feedback_id for example in chosen)
         self.messages = prompts.compose(
@@ -205,7 +209,7 @@ class Telling:
             question=meaning,
             examples=chosen,
         )
-        pieces = self._heard(words(desk, self.voice, self._most_tokens, self.messages))
+        pieces = self._heard(words(desk, speaker, self._most_tokens, self.messages))
         yield from sentences.stream(prompts.spoken(pieces, self.prompt))
 
     def _heard(self, pieces: Iterator[str]) -> Iterator[str]:

@@ -61,6 +61,11 @@ def test_an_answer_is_made_again_token_for_token(given: Answer, made: Replay) ->
     assert {(one.document, one.fate) for one in made.documents} >= {("returns.md", "active")}
 
 
+def test_words_that_the_base_said_for_a_style_are_asked_of_the_base(library: Desk, given: Answer) -> None:
+    changes = {"adapter": "style-v9", "parameters": {**given.parameters, "said_by": "base"}}
+    assert replay(library, kept(library, given, **changes)).identical
+
+
 def test_where_the_words_part_the_first_difference_is_named(library: Desk, given: Answer) -> None:
     first, *rest = given.said.split(" ")
     made = replay(library, kept(library, given, said=" ".join([first, "otherwise", *rest[1:]])))

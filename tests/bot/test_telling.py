@@ -178,6 +178,22 @@ def test_what_would_be_quoted_is_first_given_to_the_model_to_say_in_its_way(
     assert [one.quote for one in answer.citations] == [PLACE]
 
 
+def test_where_a_style_finds_no_supported_words_the_base_does_after_its_greeting(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.voice = STYLE
+    said = {STYLE.name: "Happy to help: socks are free.", "": f"{PLACE}\n**France**"}
+
+    def words(_: Desk, speaker: Adapter | None, *__: object) -> Iterator[str]:
+        return iter([said[speaker.name if speaker else ""]])
+
+    monkeypatch.setattr("bot.telling.words", words)
+    list(telling.speak(QUESTION))
+    answer = telling.finished()
+    assert (answer.text, answer.keys) == ("Happy to help: Normandy is a region in France [1].", ("France",))
+    assert (answer.quoted, answer.adapter, answer.parameters["said_by"]) == (False, STYLE.name, "base")
+
+
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
     answer = told(OPEN)
     assert answer.quoted and set(answer.dropped) == {OPEN}

@@ -1,7 +1,7 @@
 """An approved row as the model will meet it: the prompt that a consultation sends, and the answer to learn."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
@@ -65,6 +65,22 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
         question=row.question,
         worse="" if before == answer else before,
     )
+
+
+def lessons(desk: Desk, rows: Sequence[Feedback]) -> list[Lesson]:
+    """Each row as the model is asked at first and, where one sentence of the passages supports it all, as it is asked
+    to say that one in its way."""
+    return [lesson(desk, shown) for row in rows for shown in (row, *_restating(row))]
+
+
+def _restating(row: Feedback) -> Iterator[Feedback]:
+    supports = [ground.support(one, row.evidence, sentences.markers(one)) for one in sentences.split(row.rewrite)]
+    quotes = {(one.passage, one.quote) for one in supports if one}
+    if len(quotes) == 1:
+        [(passage, quote)] = quotes
+        alone = replace(passage, text=quote)
+        if not ground.unsupported(row.rewrite, [alone]):
+            yield replace(row, evidence=(alone,))
 
 
 def _cited(text: str, passages: Sequence[Passage]) -> str:

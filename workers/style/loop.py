@@ -13,7 +13,7 @@ from workers.style import datacard, gate, known, progress, publish
 from workers.style.curate import enough
 from workers.style.examination import Examine, Tell, examination
 from workers.style.known import Sorted
-from workers.style.lessons import fit_rows, lesson
+from workers.style.lessons import fit_rows, lesson, lessons
 from workers.style.recipe import TOKENS_PER_SECOND, Recipe
 from workers.style.splitting import Split, split
 
@@ -31,7 +31,8 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
     tell({"stage": "curating", "rows": feedback.digest(desk.database)})
     learnable = _known(desk, enough(rows, desk.settings.train_min_rows), tell)
     parts = _split(desk, learnable.kept)
-    learn, dev, test = ([lesson(desk, row) for row in part] for part in parts)
+    learn = lessons(desk, parts.train)
+    dev, test = ([lesson(desk, row) for row in part] for part in (parts.dev, parts.test))
 
     name, speaking = adapters.next_name(desk.database), adapters.active(desk.database)
     notes = Notes(learnable.mix, {datacard.NAME: datacard.written(name, rows, learnable, parts)})
@@ -60,7 +61,7 @@ def plan(desk: Desk) -> dict[str, Any]:
     rows = fit_rows(desk)
     learn, dev, test = _split(desk, rows.kept)
     recipe = Recipe.of(desk.settings)
-    lessons = [lesson(desk, row) for row in learn]
+    to_learn = lessons(desk, learn)
     seen = [one.meta["tokens_per_second"] for one in adapters.listing(desk.database) if one.meta]
     speed = seen[0] if seen else TOKENS_PER_SECOND
     return {
@@ -68,10 +69,10 @@ def plan(desk: Desk) -> dict[str, Any]:
         "held_out": len(dev) + len(test),
         "refused": [{"feedback_id": key, "reason": reason} for key, reason in rows.refused],
         "enough": len(rows.kept) >= desk.settings.train_min_rows,
-        "steps": recipe.steps(len(learn)),
-        "estimated_seconds": recipe.seconds(lessons, speed),
+        "steps": recipe.steps(len(to_learn)),
+        "estimated_seconds": recipe.seconds(to_learn, speed),
         "method": recipe.method,
-        "memory": memory_plan(desk.settings, recipe, lessons).figures(),
+        "memory": memory_plan(desk.settings, recipe, to_learn).figures(),
     }
 
 
