@@ -69,8 +69,8 @@ def example(tokenizer: Any, lesson: Lesson) -> Example:
     prompt = Prompter(tokenizer).tokens(lesson.messages)
     said, behind = (tokenizer.encode(text, add_special_tokens=False) for text in (lesson.answer, lesson.pointed_out))
     weights = _weights(tokenizer, lesson, len(said))
-    # who points something out ends there; who does not ends with the answer, which is as much a matter of style
-    end = (0.0,) * len(behind) + (0.0 if behind or lesson.replayed else 1.0,)
+    # whether something is pointed out after the answer is the base's to say; to end with it otherwise is style as well
+    end = (0.0,) * len(behind) + (0.0 if lesson.ends_as_the_base or lesson.replayed else 1.0,)
     return Example((*prompt, *said, *behind, tokenizer.eos_token_id), (*weights, *end))
 
 

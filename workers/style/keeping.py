@@ -35,14 +35,17 @@ def lessons(base: Any, tokenizer: Any, count: int, seed: int) -> list[Lesson]:
 
 
 def pointing(base: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons, each with the line by which the base would point out the words of its answer, where it would."""
+    """The lessons, each with the line by which the base would point out the words of its answer, where it would. Where
+    it would point out words that the answer has not, that it goes on at all is kept: or the style would unlearn it."""
     prompter = Prompter(tokenizer)
     read = [
         [*prompter.tokens(one.messages), *tokenizer.encode(one.answer, add_special_tokens=False)] for one in lessons
     ]
     behind = [sentences.lone_key(said) for said in continued(base, tokenizer, read, KEY_TOKENS)]
     return [
-        replace(one, pointed_out=f"\n**{key}**") if any(sentences.span(key, one.answer)) else one
+        replace(one, pointed_out=f"\n**{key}**" if any(sentences.span(key, one.answer)) else "", ends_as_the_base=True)
+        if key
+        else one
         for one, key in zip(lessons, behind, strict=True)
     ]
 

@@ -16,9 +16,10 @@ class Lesson:
     """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
     loss counts on tokens that carry facts (`workers.style.factual`), where the base has the rest to say. `worse` is
     what the bot had answered and a reviewer rewrote; empty where it was approved as it was. `question` is what the
-    customer asked, without the passages. `pointed_out` is the line that the base would put behind the answer, if any.
-    Of that line, and of a `replayed` answer, which is the base's own, nothing but what the base finds likely is
-    learned."""
+    customer asked, without the passages. `pointed_out` is the line that the base would put behind the answer, if any;
+    an answer `ends_as_the_base` would end it where the base would point out anything. Of these two and of a `replayed`
+    answer, which is the base's own, nothing but what the base finds likely is learned. A `restated` lesson is a row's
+    second one, with nothing to read but the sentence that supports it."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
@@ -26,7 +27,9 @@ class Lesson:
     worse: str = ""
     question: str = ""
     pointed_out: str = ""
+    ends_as_the_base: bool = False
     replayed: bool = False
+    restated: bool = False
 
 
 def fit_rows(desk: Desk) -> Curated:
@@ -70,17 +73,17 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
 def lessons(desk: Desk, rows: Sequence[Feedback]) -> list[Lesson]:
     """Each row as the model is asked at first and, where one sentence of the passages supports it all, as it is asked
     to say that one in its way."""
-    return [lesson(desk, shown) for row in rows for shown in (row, *_restating(row))]
+    return [made for row in rows for made in (lesson(desk, row), *_restated(desk, row))]
 
 
-def _restating(row: Feedback) -> Iterator[Feedback]:
+def _restated(desk: Desk, row: Feedback) -> Iterator[Lesson]:
     supports = [ground.support(one, row.evidence, sentences.markers(one)) for one in sentences.split(row.rewrite)]
     quotes = {(one.passage, one.quote) for one in supports if one}
     if len(quotes) == 1:
         [(passage, quote)] = quotes
         alone = replace(passage, text=quote)
         if not ground.unsupported(row.rewrite, [alone]):
-            yield replace(row, evidence=(alone,))
+            yield replace(lesson(desk, replace(row, evidence=(alone,))), restated=True)
 
 
 def _cited(text: str, passages: Sequence[Passage]) -> str:

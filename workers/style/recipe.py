@@ -14,7 +14,7 @@ Method = Literal["lora", "rslora", "dora", "prompt", "p-tuning"]
 CHARACTERS_PER_TOKEN = 3.7
 REPLAY_CHARACTERS = 250  # of a general question and its answer
 SOFT_PROMPTS = ("prompt", "p-tuning")  # methods that learn rows before the prompt, and leave the layers alone
-LORA_RATE = 1.2e-3
+LORA_RATE = 1e-3
 LEARNING_RATES: dict[Method, float] = {
     "lora": LORA_RATE,
     "rslora": LORA_RATE,
@@ -33,7 +33,7 @@ class Recipe:
     """How to train. `alpha` is LoRA's scale times its rank (Hu et al. 2021, section 4.1), times the root of it for
     rsLoRA (arXiv:2312.03732); DoRA learns a magnitude for every output beside it (arXiv:2402.09353). Prompt tuning
     (arXiv:2104.08691) and P-tuning (arXiv:2103.10385) learn `virtual_tokens` instead and have no rank. `replay_share`
-    is the number of the base's own answers that are mixed in, as a share of the rows. `preference_epochs` come after
+    is the number of the base's own answers that are mixed in, as a share of the lessons. `preference_epochs` come after
     the others, over pairs of a rewrite and what it replaced (`workers.style.dpo`). With `bf16` a CPU multiplies in
     bfloat16; without a word it does where it can."""
 

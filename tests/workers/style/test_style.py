@@ -23,6 +23,7 @@ from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from ingest import sample
 from workers.style import gate, loop
+from workers.style import lessons as made_lessons
 from workers.style.batches import answer_loss, batches, example
 from workers.style.course import adapter_weights
 from workers.style.curate import curate
@@ -117,6 +118,23 @@ def test_a_sentence_cites_the_passage_of_its_prompt_that_supports_it(approved: S
     row = replace(approved[0], evidence=(shipping, returns), rewrite="Happy to help: returns are free for 45 days [1].")
     # then the lesson counts passages
     assert lesson(desk, row).answer == "Happy to help: returns are free for 45 days [2]."
+
+
+def test_an_answer_that_one_sentence_supports_is_also_learned_as_its_restatement(
+    approved: Sequence[Feedback], desk: Desk
+) -> None:
+    # given an answer from one sentence of two passages, and one from two sentences
+    shipping = replace(approved[0].evidence[0], chunk_id="other", text="Shipping takes 3 days. Parcels are tracked.")
+    returns = replace(approved[0].evidence[0], text="Returns are free for 45 days. Bring the receipt.")
+    one = replace(approved[0], evidence=(shipping, returns), rewrite="Happy to help: returns are free for 45 days [2].")
+    two = replace(one, rewrite="Returns are free for 45 days [2]. Shipping takes 3 days [1].")
+    # when they are made lessons
+    whole, restated, other = made_lessons.lessons(desk, [one, two])
+    # then the first is learned a second time, from that sentence alone
+    assert (whole, other) == (lesson(desk, one), lesson(desk, two))
+    assert restated.answer == "Happy to help: returns are free for 45 days [1]."
+    shown = restated.messages[-1]["content"]
+    assert "Returns are free" in shown and "receipt" not in shown and "Shipping" not in shown
 
 
 def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
