@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bot import lexical
+from bot.claims import rows
 from bot.claims.facts import Fact
 
 NEAR_WORDS = 3
@@ -53,30 +54,19 @@ def paired(figures: Sequence[Fact], names: Sequence[Fact], quoted: Sequence[Fact
 def under_their_headers(claim: str, claimed: Sequence[Fact], quote: str, quoted: Sequence[Fact]) -> bool:
     """Whether the claim names no header of a table row ("Price: €29; Deposit: €80") better than the one under which its
     figure stands, of those with a figure of the same unit. What is no row has no headers."""
-    named, cells = set(lexical.stems(claim)), _cells(quote)
+    named = set(lexical.stems(claim))
     for figure in claimed:
         own, foreign = 0, 0
-        for header, start, end in cells:
-            like = [one for one in quoted if start <= one.start < end and one.unit == figure.unit]
+        for cell in rows.cells(quote):
+            like = [one for one in quoted if cell.start <= one.start < cell.end and one.unit == figure.unit]
+            shared = len(set(lexical.stems(cell.header)) & named)
             if any(figure.agrees(one) for one in like):
-                own = max(own, len(header & named))
+                own = max(own, shared)
             elif like:
-                foreign = max(foreign, len(header & named))
+                foreign = max(foreign, shared)
         if foreign > own:
             return False
     return True
-
-
-def _cells(quote: str) -> list[tuple[set[str], int, int]]:
-    """The stems of each cell's header, and where the cell stands; none where the text is no row."""
-    found, start = [], 0
-    for cell in quote.split("; "):
-        header, colon, _ = cell.partition(": ")
-        if not colon:
-            return []
-        found.append((set(lexical.stems(header)), start, start + len(cell)))
-        start += len(cell) + len("; ")
-    return found if len(found) > 1 else []
 
 
 def _crossed(figure: Fact, name: Fact, figures: Sequence[Fact], names: Sequence[Fact]) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.embeddings import Embeddings
 
 from bot import ground
-from bot.claims import facts, names
+from bot.claims import facts, names, rows
 from bot.records import Passage
 
 RETURNS = Passage(
@@ -44,6 +44,16 @@ def test_a_sentence_about_a_table_row_keeps_each_figure_under_its_header() -> No
     assert ground.support("The standard price for Zone B is €14.90.", [prices]) is None
     assert ground.support("The express price for Zone B is €7.90.", [prices]) is None
     assert ground.support("The standard price for Zone C is €7.90.", [prices]) is None
+
+
+def test_a_row_of_a_table_has_cells_and_prose_has_none() -> None:
+    row = "Shop: Elmstow; Sunday: closed; Telephone: 555-0101"
+    _, sunday, telephone = rows.cells(row)
+    assert row[sunday.start : sunday.end] == "Sunday: closed"
+    assert rows.told("On Sunday Elmstow is closed.", sunday) and not rows.told(
+        "On Sunday Elmstow is closed.", telephone
+    )
+    assert rows.cells("We are open: from nine; ask for more.") == rows.cells("Note: we are closed.") == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,7 @@ from tests.quality.given_answers import desk_of
 QUESTION = "In what country is Normandy, and who rules it?"
 PLACE, CAPITAL = "Normandy is a region in France.", "Its seat is Rouen."
 PASSAGE = Passage("c1", 1, "normandy.md", "Normandy", "", None, f"{PLACE} {CAPITAL}", 1.0)
+ROW = "Zone: Zone B; Standard price: €7.90; Express time: 2 days"
 OPEN = "Our documents do not say who rules Normandy."
 STYLE = Adapter("style-v1", "active", "", None, "small", {}, {}, datetime.now(UTC), None)
 
@@ -192,6 +194,25 @@ def test_where_a_style_finds_no_supported_words_the_base_does_after_its_greeting
     answer = telling.finished()
     assert (answer.text, answer.keys) == ("Happy to help: Normandy is a region in France [1].", ("France",))
     assert (answer.quoted, answer.adapter, answer.parameters["said_by"]) == (False, STYLE.name, "base")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("The standard price for Zone B is €7.90.", "The standard price for Zone B is €7.90 [1]."),
+        ("The express time for Zone B is 2 days.", f"Normandy says: “{ROW}” [1]"),  # true, and not what was asked
+    ],
+)
+def test_of_a_table_row_is_told_what_stands_under_the_header_that_is_asked_for(
+    said: str, shown: str, telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = replace(PASSAGE, text=ROW)
+    found = replace(telling.evidence, excerpts=(prices,), best=(prices, ROW), sentences={("c1", ROW): 1.4})
+    # the embeddings of these tests know nothing but that equal texts are near
+    telling = replace(telling, question="Standard price", passages=(prices,), evidence=found)
+    monkeypatch.setattr("bot.telling.words", lambda *_: iter([said]))
+    list(telling.speak("Standard price"))
+    assert telling.finished().text == shown
 
 
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
