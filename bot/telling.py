@@ -58,6 +58,7 @@ class Telling:
     said: str = ""
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    meaning: str = ""
     speaker: Adapter | None = None
     earlier: int = 0
     restating: str = ""
@@ -81,12 +82,13 @@ class Telling:
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
         """The model's supported sentences; without any, what the model makes of the best passage's own words, or these
-        themselves. `meaning` is the question made standalone."""
+        themselves. `meaning` is the question made standalone, which the model is asked."""
+        self.meaning = meaning
         with model.model_errors(self.desk.settings):
-            with closing(self._spoken(meaning, self.evidence.excerpts, self.voice)) as spoken:
+            with closing(self._spoken(self.evidence.excerpts, self.voice)) as spoken:
                 yield from self._shown(spoken)
             if not self.shown and (quotation := self._quotation()):
-                yield from self._restated(quotation, meaning)
+                yield from self._restated(quotation)
 
     def finished(self) -> Answer:
         """The answer as it was told."""
@@ -182,13 +184,13 @@ class Telling:
     def _greeted(self, said: str) -> str:
         return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
 
-    def _restated(self, quotation: Sentence, meaning: str) -> Iterator[Sentence]:
+    def _restated(self, quotation: Sentence) -> Iterator[Sentence]:
         """What the voice, or else the base, makes of the quoted words alone; failing both, the quotation."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
         self.restating = quote
         for speaker in (self.voice, None) if self.voice else (None,):
-            with closing(self._spoken(meaning, (replace(passage, text=quote),), speaker)) as spoken:
+            with closing(self._spoken((replace(passage, text=quote),), speaker)) as spoken:
                 yield from self._shown(spoken)
             if self.shown:
                 return
@@ -198,18 +200,18 @@ class Telling:
         self.quoted = True
         return self._show(replace(quotation, text=self._greeted(quotation.text)))
 
-    def _spoken(self, meaning: str, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
+    def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
         replay."""
         desk = self.desk
         self.read, self.said, self.earlier, self.speaker = read, "", len(self.dropped), speaker
-        chosen = examples.choose(desk.database, desk.embeddings, meaning, desk.settings.examples)
+        chosen = examples.choose(desk.database, desk.embeddings, self.meaning, desk.settings.examples)
         self.examples = tuple(example.feedback_id for example in chosen)
         self.messages = prompts.compose(
             self.prompt,
             company=desk.settings.company,
             excerpts=read,
-            question=meaning,
+            question=self.meaning,
             examples=chosen,
         )
         pieces = self._heard(words(desk, speaker, self._most_tokens, self.messages))
@@ -233,7 +235,7 @@ class Telling:
         said, key = sentences.emphasised(spoken)
         found = self.evidence
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        empty = self.restating and not self.shown and not ground.tells(said, self.restating, self.question)
+        empty = self.restating and not self.shown and not ground.tells(said, self.restating, self.meaning)
         if unfinished or empty or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
@@ -266,7 +268,7 @@ class Telling:
         told = [rows.told(said, cell) for cell in cells]
         if not any(told):
             return True
-        question, *headers = np.array(self.desk.embeddings.embed_documents([self.question, *(c.header for c in cells)]))
+        question, *headers = np.array(self.desk.embeddings.embed_documents([self.meaning, *(c.header for c in cells)]))
         near = np.array(headers) @ question
         return bool(max(near[told]) >= max(near) - HEADER_MARGIN)
 
