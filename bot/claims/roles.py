@@ -54,19 +54,21 @@ def paired(figures: Sequence[Fact], names: Sequence[Fact], quoted: Sequence[Fact
 def under_their_headers(claim: str, claimed: Sequence[Fact], quote: str, quoted: Sequence[Fact]) -> bool:
     """Whether the claim names no header of a table row ("Price: €29; Deposit: €80") better than the one under which its
     figure stands, of those with a figure of the same unit. What is no row has no headers."""
-    named = set(lexical.stems(claim))
-    for figure in claimed:
-        own, foreign = 0, 0
-        for cell in rows.cells(quote):
-            like = [one for one in quoted if cell.start <= one.start < cell.end and one.unit == figure.unit]
-            shared = len(set(lexical.stems(cell.header)) & named)
-            if any(figure.agrees(one) for one in like):
-                own = max(own, shared)
-            elif like:
-                foreign = max(foreign, shared)
-        if foreign > own:
-            return False
-    return True
+    cells = rows.cells(quote)
+    named = set(lexical.stems(claim)) if cells else set()
+    shared = [(cell, len(set(lexical.stems(cell.header)) & named)) for cell in cells]
+    return all(_under_its_header(figure, shared, quoted) for figure in claimed)
+
+
+def _under_its_header(figure: Fact, shared: Sequence[tuple[rows.Cell, int]], quoted: Sequence[Fact]) -> bool:
+    own, foreign = 0, 0
+    for cell, words in shared:
+        like = [one for one in quoted if cell.start <= one.start < cell.end and one.unit == figure.unit]
+        if any(figure.agrees(one) for one in like):
+            own = max(own, words)
+        elif like:
+            foreign = max(foreign, words)
+    return foreign <= own
 
 
 def _crossed(figure: Fact, name: Fact, figures: Sequence[Fact], names: Sequence[Fact]) -> bool:
