@@ -16,7 +16,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from bot import courtesy, sentences
-from bot.claims import denial, facts, names, roles
+from bot.claims import denial, facts, names, roles, rows
 from bot.claims.facts import Fact
 from bot.lexical import stem, stems, words
 from bot.records import Passage
@@ -205,11 +205,13 @@ class _Claim:
         first = names.first_word(self.text)
         # a first word that the quote does not have may be a strange name in the place of the quote's
         strange = [first] if first and not set(names.parts(first)) & set(stems(quote)) else []
+        if rows.cells(quote):
+            told, there = [*self.figures, *self.names], [*figures, *named]
+            return roles.kept(self.text, strange, quote, named) and rows.kept(self.text, told, quote, there)
         return (
             roles.kept(self.text, self.figures, quote, figures)
             and roles.kept(self.text, [*self.names, *strange], quote, named)
             and roles.paired(self.figures, self.names, figures, named)
-            and roles.under_their_headers(self.text, self.figures, quote, figures)
         )
 
     def _mixes(self, said: str, passage: Passage) -> bool:

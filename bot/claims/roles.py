@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bot import lexical
-from bot.claims import rows
 from bot.claims.facts import Fact
 
 NEAR_WORDS = 3
@@ -42,33 +41,13 @@ def paired(figures: Sequence[Fact], names: Sequence[Fact], quoted: Sequence[Fact
     """Whether each figure of a claim goes with its names, as in the quote: "by Smith in 1551 and by Jones in 1629" does
     not say that it was Jones in 1551. A pair is crossed where the quote has another figure nearer to the name and
     another name nearer to the figure."""
-    strange_figures = [one for one in quoted if not any(_same(figure, one) for figure in figures)]
-    strange_names = [one for one in named if not any(_same(name, one) for name in names)]
+    strange_figures = [one for one in quoted if not any(same(figure, one) for figure in figures)]
+    strange_names = [one for one in named if not any(same(name, one) for name in names)]
     return not any(
         _crossed(figure, name, strange_figures, strange_names)
-        for figure in (one for one in quoted if any(_same(mine, one) for mine in figures))
-        for name in (one for one in named if any(_same(mine, one) for mine in names))
+        for figure in (one for one in quoted if any(same(mine, one) for mine in figures))
+        for name in (one for one in named if any(same(mine, one) for mine in names))
     )
-
-
-def under_their_headers(claim: str, claimed: Sequence[Fact], quote: str, quoted: Sequence[Fact]) -> bool:
-    """Whether the claim names no header of a table row ("Price: €29; Deposit: €80") better than the one under which its
-    figure stands, of those with a figure of the same unit. What is no row has no headers."""
-    cells = rows.cells(quote)
-    named = set(lexical.stems(claim)) if cells else set()
-    shared = [(cell, len(set(lexical.stems(cell.header)) & named)) for cell in cells]
-    return all(_under_its_header(figure, shared, quoted) for figure in claimed)
-
-
-def _under_its_header(figure: Fact, shared: Sequence[tuple[rows.Cell, int]], quoted: Sequence[Fact]) -> bool:
-    own, foreign = 0, 0
-    for cell, words in shared:
-        like = [one for one in quoted if cell.start <= one.start < cell.end and one.unit == figure.unit]
-        if any(figure.agrees(one) for one in like):
-            own = max(own, words)
-        elif like:
-            foreign = max(foreign, words)
-    return foreign <= own
 
 
 def _crossed(figure: Fact, name: Fact, figures: Sequence[Fact], names: Sequence[Fact]) -> bool:
@@ -89,12 +68,13 @@ def place(text: str, fact: Fact) -> Place:
 
 
 def _displaced(fact: Fact, here: Place, places: Sequence[tuple[Fact, Place]]) -> bool:
-    own = max((_likeness(here, there) for other, there in places if _same(fact, other)), default=0.0)
-    foreign = max((_likeness(here, there) for other, there in places if not _same(fact, other)), default=0.0)
+    own = max((_likeness(here, there) for other, there in places if same(fact, other)), default=0.0)
+    foreign = max((_likeness(here, there) for other, there in places if not same(fact, other)), default=0.0)
     return foreign >= own + MARGIN
 
 
-def _same(fact: Fact, other: Fact) -> bool:
+def same(fact: Fact, other: Fact) -> bool:
+    """Whether one of two facts says the other; of names, where they share a part."""
     if fact.kind == other.kind == "name" and isinstance(fact.value, tuple) and isinstance(other.value, tuple):
         return bool(set(fact.value) & set(other.value))
     return fact.agrees(other) or other.agrees(fact)

@@ -1,9 +1,14 @@
-"""Rows of tables as the documents' readers write them: "Tent: Rook 2; Weekend: €29; Deposit: €80"."""
+"""Rows of tables as the documents' readers write them: "Tent: Rook 2; Weekend: €29; Deposit: €80". All cells are about
+what stands in the first, and what a cell is its header says, not the cell beside it."""
 
+import re
+from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
-from bot.claims import facts
-from bot.lexical import stems
+from bot.claims import facts, roles
+from bot.claims.facts import Fact
+from bot.lexical import stem, stems
 
 LEAST_TOLD = 0.5  # of the words of a cell without figures
 
@@ -36,3 +41,49 @@ def told(sentence: str, cell: Cell) -> bool:
         return any(figure.agrees(other) for figure in said for other in there)
     words = set(stems(cell.value))
     return bool(words) and len(words & set(stems(sentence))) >= LEAST_TOLD * len(words)
+
+
+def kept(claim: str, claimed: Sequence[Fact], row: str, there: Sequence[Fact]) -> bool:
+    """Whether the facts of a claim keep their roles in a table row: each stands within its cell as it did, under the
+    header that the claim calls it by, and two do not change headers."""
+    within = [(cell, [one for one in there if cell.start <= one.start < cell.end]) for cell in cells(row)]
+    places = [(fact, [cell for cell, some in within if _holds(some, fact)]) for fact in claimed]
+    return (
+        all(roles.kept(claim, [one for one in claimed if _holds(some, one)], row, some) for _, some in within)
+        and all(_is_called_by_its_header(claim, fact, within) for fact in claimed)
+        and not any(_crosswise(claim, one, other) for one, other in combinations(places, 2))
+    )
+
+
+def _holds(some: Sequence[Fact], fact: Fact) -> bool:
+    return any(roles.same(fact, one) for one in some)
+
+
+def _is_called_by_its_header(claim: str, fact: Fact, within: Sequence[tuple[Cell, Sequence[Fact]]]) -> bool:
+    """Whether the claim calls no other cell by its header better, of those with such a figure or name. A name that only
+    says what the row or a cell is stands under no header."""
+    said, own, foreign = set(stems(claim)), list[int](), [0]
+    for cell, some in within[fact.kind == "name" :]:
+        like = [one for one in some if _alike(fact, one)]
+        if fact.kind == "name":
+            like = [one for one in like if one.start > cell.start + len(cell.header)]
+        if like:
+            (own if _holds(like, fact) else foreign).append(len(set(stems(cell.header)) & said))
+    return max(foreign) <= max(own, default=0) or (fact.kind == "name" and not own)
+
+
+def _alike(fact: Fact, other: Fact) -> bool:
+    """Whether one could stand in the other's place; in a table the unit may stand in a header or nowhere."""
+    return fact.kind == other.kind and other.unit in ("", fact.unit)
+
+
+def _crosswise(claim: str, one: tuple[Fact, Sequence[Cell]], other: tuple[Fact, Sequence[Cell]]) -> bool:
+    """Whether the claim has two facts in one order and their headers in the other: "€95 for a weekend, €45 a week"."""
+    (fact, cells_of_one), (second, cells_of_other) = one, other
+    if not _alike(fact, second) or len(cells_of_one) != 1 or len(cells_of_other) != 1:
+        return False
+    mine, theirs = (set(stems(cell.header)) for cell in (*cells_of_one, *cells_of_other))
+    places = {stem(word[0]): word.start() for word in re.finditer(r"\w+", claim.lower())}
+    first = min((places[word] for word in mine - theirs if word in places), default=None)
+    then = min((places[word] for word in theirs - mine if word in places), default=None)
+    return first is not None and then is not None and (fact.start < second.start) != (first < then)
