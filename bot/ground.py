@@ -16,7 +16,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from bot import courtesy, sentences
-from bot.claims import denial, facts, names, roles, rows
+from bot.claims import denial, doers, facts, names, roles, rows
 from bot.claims.facts import Fact
 from bot.lexical import stem, stems, words
 from bot.records import Passage
@@ -175,6 +175,7 @@ class _Claim:
             self._counts(quoted + facts.figures(setting.title))
             and self._names_stand_in(f"{setting.text} {quote}", passage)
             and denial.agree(self.text, quote, COURTESY)
+            and doers.agree(self.text, quote)
             and any(self._roles_are_kept(text) for text in _with_and_without_asides(quote))
             and not self._mixes(f"{setting.text} {quote}", passage)
         )

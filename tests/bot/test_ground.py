@@ -73,6 +73,22 @@ def test_a_sentence_about_a_table_row_keeps_what_stands_in_a_cell_under_its_head
     assert (ground.support(sentence, [passage]) is not None) == supported
 
 
+@pytest.mark.parametrize(
+    ("quote", "sentence", "supported"),
+    [
+        ("Customers in Zone C pay the return postage.", "You'll pay the return postage in Zone C.", True),
+        ("Customers in Zone C pay the return postage.", "We'll pay the return postage in Zone C.", False),
+        ("We pay the return postage in that case.", "In that case we will pay the return postage.", True),
+        ("We pay the return postage in that case.", "In that case you pay the return postage.", False),
+        ("If a customer cancels, we charge half of the price.", "We'd charge you half of the price.", True),
+        ("The return postage is paid by us.", "The return postage is paid by us.", True),
+    ],
+)
+def test_what_the_customer_does_is_not_what_the_company_does(quote: str, sentence: str, supported: bool) -> None:
+    passage = Passage("c4", 4, "returns.md", "Returns", "", None, quote, 0.9)
+    assert (ground.support(sentence, [passage]) is not None) == supported
+
+
 def test_a_row_of_a_table_has_cells_and_prose_has_none() -> None:
     row = "Shop: Elmstow; Sunday: closed; Telephone: 555-0101"
     _, sunday, telephone = rows.cells(row)
