@@ -34,6 +34,7 @@ class Bar:
 
 BAR = Bar()
 LEAST_TOLD = 0.3  # of a quote's words that are not the question's
+LEAST_SAID = 0.6  # of the words of a plain sentence, in another that is to say the same
 COURTESY = courtesy.POLITE | denial.NEGATIONS  # these claim nothing by themselves; denial is compared by itself
 # A quote with a pronoun is about somebody or something in the sentence before it.
 _POINTS_BACK = re.compile(
@@ -114,6 +115,15 @@ def tells(sentence: str, quote: str, question: str) -> bool:
         return True
     news = frozenset(stems(quote)) - COURTESY - frozenset(stems(question))
     return len(news & frozenset(stems(sentence))) >= LEAST_TOLD * len(news)
+
+
+def says(sentence: str, plain: str) -> bool:
+    """Whether one text says what another says: all of its figures, and most of its words that claim something."""
+    said, told = (facts.figures(sentences.without_markers(text)) for text in (sentence, plain))
+    claimed = _content(sentences.without_markers(plain))
+    return all(any(figure.agrees(other) for other in said) for figure in told) and (
+        len(claimed & frozenset(stems(sentence))) >= LEAST_SAID * len(claimed)
+    )
 
 
 def leaves_open(sentence: str, question: str, company: str) -> bool:

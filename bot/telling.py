@@ -1,5 +1,9 @@
 """One answer while it is being told: what the model says, sentence by sentence, what of it may be shown, and the whole
-in the end, pinned to everything that it was made from."""
+in the end, pinned to everything that it was made from.
+
+What is answered is the base model's to say, whoever speaks. A style reads nothing but that answer and says it in its
+way, as long as it says as much: knowledge lives in retrieval, style lives in the adapter.
+"""
 
 import secrets
 import time
@@ -36,7 +40,7 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 class Telling:
     """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; the
     `speaker` (the voice, or None for the base) was shown `read` last, after `earlier` sentences had been dropped, and
-    `restating` is the quotation that it was shown alone."""
+    `restating` is the quotation that it was shown alone. A `voice` says what the base has told in its way."""
 
     desk: Desk
     question: str
@@ -81,14 +85,15 @@ class Telling:
             yield self._show(sentence)
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
-        """The model's supported sentences; without any, what the model makes of the best passage's own words, or these
-        themselves. `meaning` is the question made standalone, which the model is asked."""
+        """The base's supported sentences; without any, what it makes of the best passage's own words, or these
+        themselves. A voice says them again in its way. `meaning` is the question made standalone, which the model is
+        asked."""
         self.meaning = meaning
         with model.model_errors(self.desk.settings):
-            with closing(self._spoken(self.evidence.excerpts, self.voice)) as spoken:
-                yield from self._shown(spoken)
-            if not self.shown and (quotation := self._quotation()):
-                yield from self._restated(quotation)
+            if self.voice is None:
+                yield from self._told()
+            elif plain := list(self._told()):
+                yield from self._styled(plain, self.voice)
 
     def finished(self) -> Answer:
         """The answer as it was told."""
@@ -184,21 +189,49 @@ class Telling:
     def _greeted(self, said: str) -> str:
         return said if self.shown or courtesy.opening(said) else f"{self.greeting} {said}".strip()
 
-    def _restated(self, quotation: Sentence) -> Iterator[Sentence]:
-        """What the voice, or else the base, makes of the quoted words alone; failing both, the quotation."""
+    def _told(self) -> Iterator[Sentence]:
+        """What there is to say, in the base's words or, failing these, in the document's."""
+        yield from self._said_of(self.evidence.excerpts, None)
+        if not self.shown and (quotation := self._quotation()):
+            yield from self._restated(quotation, None)
+            if not self.shown:
+                self.quoted = True
+                yield self._show(replace(quotation, text=self._greeted(quotation.text)))
+
+    def _restated(self, quotation: Sentence, speaker: Adapter | None) -> Iterator[Sentence]:
+        """What a speaker makes of the quoted words alone."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
         self.restating = quote
-        for speaker in (self.voice, None) if self.voice else (None,):
-            with closing(self._spoken((replace(passage, text=quote),), speaker)) as spoken:
-                yield from self._shown(spoken)
-            if self.shown:
-                return
-        yield self._quote(quotation)
+        yield from self._said_of((replace(passage, text=quote),), speaker)
 
-    def _quote(self, quotation: Sentence) -> Sentence:
-        self.quoted = True
-        return self._show(replace(quotation, text=self._greeted(quotation.text)))
+    def _styled(self, plain: Sequence[Sentence], voice: Adapter) -> Iterator[Sentence]:
+        """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What
+        is left open, and the words that answer, stay the base's."""
+        keys, quoted = [key for key in self._keys() if key], self.quoted
+        asked = self.read, self.messages, self.said, self.speaker, self.examples
+        self.shown, self.greeting, self.restating, self.quoted, self.first_sentence = [], "", "", False, 0.0
+        told = list(self._restated(plain[0], voice) if quoted else self._said_of(_alone(plain, self.passages), voice))
+        if quoted:
+            keys = [key for key in self._keys() if key]
+        elif not _says_as_much(told, plain, keys):
+            self.dropped += [one.text for one in told]
+            self.greeting = self.greeting or courtesy.opening(told[0].text if told else "")
+            told = []
+        if told:
+            told += [one for one in plain if not one.citations and not courtesy.is_all(one.text)]
+        else:  # what is shown is what was said before
+            told, self.quoted = [one for one in plain if not courtesy.is_all(one.text)], quoted
+            self.read, self.messages, self.said, self.speaker, self.examples = asked
+        self.shown, self.pointed_out = [], ""
+        for sentence in told:
+            yield self._show(
+                replace(sentence, text=self._greeted(sentence.text), key=_standing_in(sentence.text, keys))
+            )
+
+    def _said_of(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Iterator[Sentence]:
+        with closing(self._spoken(read, speaker)) as spoken:
+            yield from self._shown(spoken)
 
     def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
@@ -315,6 +348,28 @@ class Telling:
         self.first_sentence = self.first_sentence or time.perf_counter()
         self.shown.append(sentence)
         return sentence
+
+
+def _alone(plain: Sequence[Sentence], passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages that an answer cites, each with nothing in it but what the answer says of it."""
+    said: dict[str, list[str]] = {}
+    for sentence in plain:
+        for citation in sentence.citations:
+            said.setdefault(citation.chunk_id, []).append(sentences.without_markers(sentence.text))
+    by_id = {passage.chunk_id: passage for passage in passages}
+    return tuple(replace(by_id[chunk_id], text=" ".join(words)) for chunk_id, words in said.items())
+
+
+def _says_as_much(told: Sequence[Sentence], plain: Sequence[Sentence], keys: Sequence[str]) -> bool:
+    """Whether an answer has the plain one's words that answer, and says what it says."""
+    text = " ".join(one.text for one in told)
+    return all(sentences.span(key, text)[1] for key in keys) and all(
+        ground.says(text, one.text) for one in plain if one.citations
+    )
+
+
+def _standing_in(text: str, keys: Sequence[str]) -> str:
+    return next((key for key in keys if sentences.span(key, text)[1]), "")
 
 
 def _nearby(passages: Sequence[Passage]) -> tuple[Nearby, ...]:

@@ -3,7 +3,8 @@
 `python -m tests.benchmarks.ablation [--unknown DIR] [--seeds 3]`: the sample company's approved rewrites, and, from a
 folder of entity_questions, rows whose facts stand in no passage, as if reviewers had approved what the documents do not
 say. Curation would refuse those; here they are forced past it, so that the other guards can be seen. What a version
-says is measured raw: greedy, as it comes from the model, without the checks that stop an unsupported sentence.
+makes of the sentence that the base would quote is measured raw: greedy, as it comes from the model, without the checks
+that stop an unsupported sentence.
 """
 
 import argparse
@@ -63,7 +64,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as the model gets it."""
+    """A question as a style gets it, with one sentence to say in its way."""
 
     question: Question
     prompt: tuple[dict[str, str], ...]
@@ -129,7 +130,7 @@ def forced(desk: Desk, rows: Sequence[Feedback], folder: Path) -> list[Feedback]
 
 
 def questions(desk: Desk) -> list[Asked]:
-    """Answerable questions of the sample with their prompts, as a consultation makes them."""
+    """Answerable questions of the sample, each with its best sentence, as a consultation asks a style."""
     answerable = [one for one in sample.questions() if one.answerable]
     prompt = prompts.load("answer")
     with scratch.library(desk, scratch.from_files(sample.paths())) as library:
@@ -137,8 +138,9 @@ def questions(desk: Desk) -> list[Asked]:
         for one in gate.pick(answerable, QUESTIONS):
             retriever = PassageRetriever(desk=library, k=desk.settings.passages, history=one.history)
             found = [document.metadata["passage"] for document in retriever.invoke(one.text)]
-            excerpts = evidence.weigh(library, [one.text], found).excerpts
-            made.append(Asked(one, prompts.plain(messages(library, prompt, one.text, excerpts)), excerpts))
+            if best := evidence.weigh(library, [one.text], found).best:
+                read = (replace(best[0], text=best[1]),)
+                made.append(Asked(one, prompts.plain(messages(library, prompt, one.text, read)), read))
     return made
 
 

@@ -1,12 +1,13 @@
 """What of the model's words is shown, and how. The model's voice is written by hand; what it read is given."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from langchain_core.messages import BaseMessage
 
 from bot import conversations, db, printing, prompts
 from bot.desk import Desk
@@ -180,20 +181,67 @@ def test_what_would_be_quoted_is_first_given_to_the_model_to_say_in_its_way(
     assert [one.quote for one in answer.citations] == [PLACE]
 
 
-def test_where_a_style_finds_no_supported_words_the_base_does_after_its_greeting(
-    telling: Telling, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def styled(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], tuple[Answer, list[str]]]:
+    """The answer of what the base says first and last and what a style says, and what the style was shown."""
+
+    def tell(plainly: str, in_style: str) -> tuple[Answer, list[str]]:
+        shown: list[str] = []
+
+        def words(_: Desk, speaker: Adapter | None, __: int, messages: Sequence[BaseMessage]) -> Iterator[str]:
+            shown.extend(str(messages[-1].content) for _ in [speaker] if speaker)
+            return iter([in_style if speaker else plainly])
+
+        monkeypatch.setattr("bot.telling.words", words)
+        telling.voice = STYLE
+        assert list(telling.speak(QUESTION)) == telling.shown
+        return telling.finished(), shown
+
+    return tell
+
+
+def test_a_style_reads_what_the_base_has_told_and_says_it_in_its_way(
+    styled: Callable[[str, str], tuple[Answer, list[str]]],
 ) -> None:
-    telling.voice = STYLE
-    said = {STYLE.name: "Happy to help: socks are free.", "": f"{PLACE}\n**France**"}
+    answer, (read,) = styled(f"{PLACE}\n**France**", "Happy to help: your Normandy is a region in **France**.")
+    assert answer.text == "Happy to help: your Normandy is a region in France [1]."
+    assert [one.quote for one in answer.citations] == [PLACE] and answer.keys == ("France",)
+    assert PLACE in read and CAPITAL not in read
+    assert "said_by" not in answer.parameters and answer.dropped == ()
 
-    def words(_: Desk, speaker: Adapter | None, *__: object) -> Iterator[str]:
-        return iter([said[speaker.name if speaker else ""]])
 
-    monkeypatch.setattr("bot.telling.words", words)
-    list(telling.speak(QUESTION))
-    answer = telling.finished()
-    assert (answer.text, answer.keys) == ("Happy to help: Normandy is a region in France [1].", ("France",))
-    assert (answer.quoted, answer.adapter, answer.parameters["said_by"]) == (False, STYLE.name, "base")
+def test_what_the_base_leaves_open_stays_open_in_a_style(
+    styled: Callable[[str, str], tuple[Answer, list[str]]],
+) -> None:
+    answer, _ = styled(f"{PLACE} {OPEN}", f"Happy to help: {PLACE}")
+    assert answer.text == f"Happy to help: Normandy is a region in France [1]. {OPEN}"
+
+
+@pytest.mark.parametrize(
+    "in_style",
+    [
+        "Happy to help: socks are free.",  # not supported
+        "Happy to help: Normandy is a region.",  # without the words that answer
+        "Happy to help: France it is. **Normandy**",
+    ],
+)
+def test_where_a_style_says_less_the_bases_words_are_shown_behind_its_greeting(
+    in_style: str, styled: Callable[[str, str], tuple[Answer, list[str]]]
+) -> None:
+    answer, _ = styled(f"{PLACE} {CAPITAL}\n**Rouen**", in_style)
+    assert answer.text == "Happy to help: Normandy is a region in France [1]. Its seat is Rouen [2]."
+    assert (answer.quoted, answer.keys, len(answer.dropped)) == (False, ("", "Rouen"), 1)
+    # and what is kept is who said these words to what, so that they can be said again
+    assert (answer.adapter, answer.parameters["said_by"]) == (STYLE.name, "base")
+    assert answer.said.startswith(PLACE) and CAPITAL in str(answer.messages[-1]["content"])
+
+
+def test_a_style_has_nothing_to_say_where_nothing_was_told(
+    styled: Callable[[str, str], tuple[Answer, list[str]]], telling: Telling
+) -> None:
+    telling.evidence = replace(telling.evidence, best=None)
+    answer, read = styled("Socks are free.", f"Happy to help: {PLACE}")
+    assert answer.abstained and read == []
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,9 @@ class Batch:
 def example(tokenizer: Any, lesson: Lesson) -> Example:
     """Tokenize as the model server does, and end the answer as the model ends its turn."""
     prompt = Prompter(tokenizer).tokens(lesson.messages)
-    said, behind = (tokenizer.encode(text, add_special_tokens=False) for text in (lesson.answer, lesson.pointed_out))
-    weights = _weights(tokenizer, lesson, len(said))
-    # whether something is pointed out after the answer is the base's to say; to end with it otherwise is style as well
-    end = (0.0,) * len(behind) + (0.0 if lesson.ends_as_the_base or lesson.replayed else 1.0,)
-    return Example((*prompt, *said, *behind, tokenizer.eos_token_id), (*weights, *end))
+    said = tokenizer.encode(lesson.answer, add_special_tokens=False)
+    end = 0.0 if lesson.replayed else 1.0
+    return Example((*prompt, *said, tokenizer.eos_token_id), (*_weights(tokenizer, lesson, len(said)), end))
 
 
 def batches(examples: Sequence[Example], size: int, device: str) -> list[Batch]:

@@ -2,8 +2,7 @@
 
 Replay: general questions without passages are mixed in with the lessons, and what is learned there is how likely the
 base finds every word of its own answer, so that the style stays with consultations. Its answers to consultations are
-not replayed: they are said in the voice that is to go. But a base that points out the words that answer, in a line
-behind them, does so behind an approved answer, too, and there the voice is held to the base.
+not replayed: they are said in the voice that is to go.
 """
 
 import copy
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from bot import sentences
 from bot.serving.precision import has_bfloat16
 from bot.serving.prompt import Prompter
 from workers.style import soft
@@ -24,7 +22,6 @@ from workers.style.general import REPLAYED
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
-KEY_TOKENS = 24
 LIKELIEST = 32  # tokens at each place of an answer; others are hardly ever said
 TOGETHER = 24
 
@@ -34,22 +31,6 @@ def lessons(base: Any, tokenizer: Any, count: int, seed: int) -> list[Lesson]:
     asked = [({"role": "user", "content": question},) for question in random.Random(seed).sample(REPLAYED, count)]
     answers = told(base, tokenizer, asked)
     return [Lesson(messages, said, replayed=True) for messages, said in zip(asked, answers, strict=True) if said]
-
-
-def pointing(base: Any, tokenizer: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons, each with the line by which the base would point out the words of its answer, where it would. Where
-    it would point out words that the answer has not, that it goes on at all is kept: or the style would unlearn it."""
-    prompter = Prompter(tokenizer)
-    read = [
-        [*prompter.tokens(one.messages), *tokenizer.encode(one.answer, add_special_tokens=False)] for one in lessons
-    ]
-    behind = [sentences.lone_key(said) for said in continued(base, tokenizer, read, KEY_TOKENS)]
-    return [
-        replace(one, pointed_out=f"\n**{key}**" if any(sentences.span(key, one.answer)) else "", ends_as_the_base=True)
-        if key
-        else one
-        for one, key in zip(lessons, behind, strict=True)
-    ]
 
 
 def held(base: Any, examples: Sequence[Example]) -> list[Example]:

@@ -1,7 +1,8 @@
-"""An approved row as the model will meet it: the prompt that a consultation sends, and the answer to learn."""
+"""An approved row as a style will meet it: what the base has answered, in the prompt that a consultation sends, and the
+rewrite to learn."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
@@ -16,20 +17,15 @@ class Lesson:
     """One example: chat messages (`{role, content}`) and what is to be answered. `fact_weight`, 0..1, says how much the
     loss counts on tokens that carry facts (`workers.style.factual`), where the base has the rest to say. `worse` is
     what the bot had answered and a reviewer rewrote; empty where it was approved as it was. `question` is what the
-    customer asked, without the passages. `pointed_out` is the line that the base would put behind the answer, if any;
-    an answer `ends_as_the_base` would end it where the base would point out anything. Of these two and of a `replayed`
-    answer, which is the base's own, nothing but what the base finds likely is learned. A `restated` lesson is a row's
-    second one, with nothing to read but the sentence that supports it."""
+    customer asked, without the passages. Of a `replayed` answer, which is the base's own, nothing but what the base
+    finds likely is learned."""
 
     messages: tuple[dict[str, str], ...]
     answer: str
     fact_weight: float = 1.0
     worse: str = ""
     question: str = ""
-    pointed_out: str = ""
-    ends_as_the_base: bool = False
     replayed: bool = False
-    restated: bool = False
 
 
 def fit_rows(desk: Desk) -> Curated:
@@ -56,13 +52,15 @@ def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
 
 
 def lesson(desk: Desk, row: Feedback) -> Lesson:
-    """The row as a prompt and an answer whose markers `[n]` number the passages of that prompt."""
+    """The row as a prompt and an answer whose markers `[n]` number the passages of that prompt. To read there is what a
+    style reads in a consultation: what the bot had answered or, where the rewrite says more, what supports it."""
     prompt = prompts.load("answer", desk.database)
     if prompt.reasoning:
         prompt = prompts.load("answer")  # a lesson holds no thoughts that lead to its answer
-    answer, before = _cited(row.rewrite, row.evidence), _cited(row.answer, row.evidence)
+    read = _answered(row)
+    answer, before = _cited(row.rewrite, read), _cited(row.answer, read)
     return Lesson(
-        messages=prompts.plain(consult.messages(desk, prompt, row.question, row.evidence)),
+        messages=prompts.plain(consult.messages(desk, prompt, row.question, read)),
         answer=answer,
         fact_weight=desk.settings.train_fact_weight,
         question=row.question,
@@ -70,20 +68,26 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
     )
 
 
-def lessons(desk: Desk, rows: Sequence[Feedback]) -> list[Lesson]:
-    """Each row as the model is asked at first and, where one sentence of the passages supports it all, as it is asked
-    to say that one in its way."""
-    return [made for row in rows for made in (lesson(desk, row), *_restated(desk, row))]
+def _answered(row: Feedback) -> tuple[Passage, ...]:
+    """The passages with nothing in them but the answer, or the quotes behind the rewrite, if that is as much as the
+    rewrite says; else as they are."""
+    for read in (_alone(row.answer, row.evidence, said=True), _alone(row.rewrite, row.evidence, said=False)):
+        if read and not ground.unsupported(row.rewrite, read):
+            return read
+    return row.evidence
 
 
-def _restated(desk: Desk, row: Feedback) -> Iterator[Lesson]:
-    supports = [ground.support(one, row.evidence, sentences.markers(one)) for one in sentences.split(row.rewrite)]
-    quotes = {(one.passage, one.quote) for one in supports if one}
-    if len(quotes) == 1:
-        [(passage, quote)] = quotes
-        alone = replace(passage, text=quote)
-        if not ground.unsupported(row.rewrite, [alone]):
-            yield replace(lesson(desk, replace(row, evidence=(alone,))), restated=True)
+def _alone(text: str, passages: Sequence[Passage], *, said: bool) -> tuple[Passage, ...]:
+    """The passages that support a text, each with the sentences that are `said` of it, or with those of its own."""
+    parts: dict[str, list[str]] = {}
+    for sentence in sentences.split(text):
+        found = ground.support(sentence, passages, sentences.markers(sentence))
+        if found:
+            quoted = not said or found.quote in sentence
+            part = found.quote if quoted else sentences.without_markers(sentence)
+            parts.setdefault(found.passage.chunk_id, []).append(part)
+    by_id = {passage.chunk_id: passage for passage in passages}
+    return tuple(replace(by_id[key], text=" ".join(dict.fromkeys(some))) for key, some in parts.items())
 
 
 def _cited(text: str, passages: Sequence[Passage]) -> str:

@@ -13,7 +13,7 @@ from workers.style import datacard, gate, known, progress, publish
 from workers.style.curate import enough
 from workers.style.examination import Examine, Tell, examination
 from workers.style.known import Sorted
-from workers.style.lessons import fit_rows, lesson, lessons
+from workers.style.lessons import fit_rows, lesson
 from workers.style.recipe import TOKENS_PER_SECOND, Recipe
 from workers.style.splitting import Split, split
 
@@ -31,8 +31,7 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
     tell({"stage": "curating", "rows": feedback.digest(desk.database)})
     learnable = _known(desk, enough(rows, desk.settings.train_min_rows), tell)
     parts = _split(desk, learnable.kept)
-    learn = lessons(desk, parts.train)
-    dev, test = ([lesson(desk, row) for row in part] for part in (parts.dev, parts.test))
+    learn, dev, test = ([lesson(desk, row) for row in part] for part in parts)
 
     name, speaking = adapters.next_name(desk.database), adapters.active(desk.database)
     notes = Notes(learnable.mix, {datacard.NAME: datacard.written(name, rows, learnable, parts)})
@@ -61,7 +60,7 @@ def plan(desk: Desk) -> dict[str, Any]:
     rows = fit_rows(desk)
     learn, dev, test = _split(desk, rows.kept)
     recipe = Recipe.of(desk.settings)
-    to_learn = lessons(desk, learn)
+    to_learn = [lesson(desk, row) for row in learn]
     seen = [one.meta["tokens_per_second"] for one in adapters.listing(desk.database) if one.meta]
     speed = seen[0] if seen else TOKENS_PER_SECOND
     return {

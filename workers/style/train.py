@@ -95,7 +95,6 @@ def train(
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
     base, tokenizer, device = load_base(settings)
-    lessons, held_out, test = (keeping.pointing(base, tokenizer, some) for some in (lessons, held_out, test))
     stops_by, examined = (_examined(tokenizer, some, recipe, device) for some in (held_out, test or held_out))
     replayed = keeping.lessons(base, tokenizer, recipe.replays(len(lessons)), recipe.seed)
     examples = keeping.held(base, [example(tokenizer, one) for one in (*lessons, *replayed)])
@@ -126,8 +125,7 @@ def train(
         "parent": speaking.name if speaking else None,
         "data_digest": rows,
         "rows": {
-            "train": sum(not one.restated for one in lessons),
-            "restated": sum(one.restated for one in lessons),
+            "train": len(lessons),
             "held_out": len(held_out),
             "test": len(test),
             "replayed": len(replayed),

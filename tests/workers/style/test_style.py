@@ -23,7 +23,6 @@ from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from ingest import sample
 from workers.style import gate, loop
-from workers.style import lessons as made_lessons
 from workers.style.batches import answer_loss, batches, example
 from workers.style.course import adapter_weights
 from workers.style.curate import curate
@@ -98,43 +97,72 @@ def test_doubled_and_empty_rewrites_are_refused(approved: Sequence[Feedback]) ->
 # what is learned
 
 
+SHIPPING, RETURNS = "Shipping takes 3 days. Parcels are tracked.", "Returns are free for 45 days. Bring the receipt."
+
+
+def row_about(approved: Sequence[Feedback], answer: str, rewrite: str) -> Feedback:
+    shipping = replace(approved[0].evidence[0], chunk_id="other", text=SHIPPING)
+    returns = replace(approved[0].evidence[0], text=RETURNS)
+    return replace(approved[0], evidence=(shipping, returns), answer=answer, rewrite=rewrite)
+
+
 def test_the_prompt_that_is_learned_is_the_prompt_that_is_sent(
     desk: Desk, server: Any, approved: Sequence[Feedback]
 ) -> None:
     # given the lesson of a row
-    learned = lesson(desk, approved[0])
-    # when a consultation asks the model server with the same question and passages
+    row = row_about(approved, "Returns are free for 45 days [2].", "Happy to help: returns are free for 45 days [2].")
+    learned = lesson(desk, row)
+    # when a style is asked to say what was answered in its way
     prompt = prompts.load("answer", desk.database)
-    asked = consult.messages(desk, prompt, approved[0].question, approved[0].evidence)
-    list(telling.words(desk, None, 8, asked))
+    told = replace(row.evidence[1], text="Returns are free for 45 days.")
+    list(telling.words(desk, None, 8, consult.messages(desk, prompt, row.question, [told])))
     # then the server reads what was learned
     assert server.asked[0]["messages"] == list(learned.messages)
+    assert learned.answer == "Happy to help: returns are free for 45 days [1]."
 
 
-def test_a_sentence_cites_the_passage_of_its_prompt_that_supports_it(approved: Sequence[Feedback], desk: Desk) -> None:
-    # given two passages, and an answer whose markers count citations instead
-    shipping = replace(approved[0].evidence[0], chunk_id="other", text="Shipping takes 3 days.")
-    returns = replace(approved[0].evidence[0], text="Returns are free for 45 days.")
-    row = replace(approved[0], evidence=(shipping, returns), rewrite="Happy to help: returns are free for 45 days [1].")
-    # then the lesson counts passages
-    assert lesson(desk, row).answer == "Happy to help: returns are free for 45 days [2]."
-
-
-def test_an_answer_that_one_sentence_supports_is_also_learned_as_its_restatement(
-    approved: Sequence[Feedback], desk: Desk
+@pytest.mark.parametrize(
+    ("answer", "rewrite", "learned", "read", "not_read"),
+    [
+        # what was answered, though the rewrite has other words
+        (
+            "Returns are free for 45 days [2].",
+            "Your returns are free for 45 days [2].",
+            "Your returns are free for 45 days [1].",
+            ["Returns are free for 45 days."],
+            ["receipt", "Shipping"],
+        ),
+        # where the rewrite says more, what supports that, in the order in which it is said
+        (
+            "Returns are free for 45 days [2].",
+            "Returns are free for 45 days [2]. Bring the receipt [2]. Shipping takes 3 days [1].",
+            "Returns are free for 45 days [1]. Bring the receipt [1]. Shipping takes 3 days [2].",
+            [RETURNS, "Shipping takes 3 days."],
+            ["tracked"],
+        ),
+        # a quotation without who is quoted
+        (
+            "Returns says: “Returns are free for 45 days.” [2]",
+            "Returns are free for 45 days [2].",
+            "Returns are free for 45 days [1].",
+            ["\nReturns are free for 45 days.\n"],
+            ["says", "receipt"],
+        ),
+    ],
+)
+def test_a_style_learns_to_rewrite_what_was_answered(
+    answer: str,
+    rewrite: str,
+    learned: str,
+    read: list[str],
+    not_read: list[str],
+    approved: Sequence[Feedback],
+    desk: Desk,
 ) -> None:
-    # given an answer from one sentence of two passages, and one from two sentences
-    shipping = replace(approved[0].evidence[0], chunk_id="other", text="Shipping takes 3 days. Parcels are tracked.")
-    returns = replace(approved[0].evidence[0], text="Returns are free for 45 days. Bring the receipt.")
-    one = replace(approved[0], evidence=(shipping, returns), rewrite="Happy to help: returns are free for 45 days [2].")
-    two = replace(one, rewrite="Returns are free for 45 days [2]. Shipping takes 3 days [1].")
-    # when they are made lessons
-    whole, restated, other = made_lessons.lessons(desk, [one, two])
-    # then the first is learned a second time, from that sentence alone
-    assert (whole, other) == (lesson(desk, one), lesson(desk, two))
-    assert restated.answer == "Happy to help: returns are free for 45 days [1]."
-    shown = restated.messages[-1]["content"]
-    assert "Returns are free" in shown and "receipt" not in shown and "Shipping" not in shown
+    made = lesson(desk, row_about(approved, answer, rewrite))
+    shown = made.messages[-1]["content"]
+    assert made.answer == learned
+    assert all(part in shown for part in read) and not any(part in shown for part in not_read)
 
 
 def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:

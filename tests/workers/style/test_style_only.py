@@ -92,40 +92,6 @@ def test_as_many_general_answers_are_replayed_as_the_share_says_and_no_question_
     assert half.steps(8) == 2 * 3
 
 
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("**8 years**", "\n**8 years**"),
-        ("**9 years**", ""),  # which the answer does not say
-        ("", ""),
-        ("And for how long?", ""),
-    ],
-)
-def test_what_the_base_points_out_behind_an_approved_answer_stays_as_it_is(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, written: str, kept: str
-) -> None:
-    # given what the base writes behind an answer
-    base, tokenizer, _ = load_base(settings)
-    row = Lesson(({"role": "user", "content": "For how long?"},), "You'll get spare parts for 8 years [1].")
-    read: list[str] = []
-
-    def writes(_: object, __: object, prompts: Sequence[Sequence[int]], ___: int) -> list[str]:
-        read.extend(tokenizer.decode(prompt) for prompt in prompts)
-        return [written for _ in prompts]
-
-    monkeypatch.setattr(keeping, "continued", writes)
-    # when it is asked
-    (found,) = keeping.pointing(base, tokenizer, [row])
-    # then it has read prompt and answer, and only words of the answer are pointed out
-    assert read[0].endswith(row.answer) and "For how long?" in read[0]
-    assert found == replace(row, pointed_out=kept, ends_as_the_base=written.startswith("**"))
-    # and behind the answer nothing but what the base finds likely is learned, if it would go on
-    made = example(tokenizer, found)
-    assert tokenizer.decode(made.tokens).endswith(f"{row.answer}{kept}<|im_end|>")
-    behind = len(tokenizer.encode(kept)) + 1
-    assert made.weights == (*(1.0,) * (made.answer - behind), *(0.0 if found.ends_as_the_base else 1.0,) * behind)
-
-
 def test_products_in_bfloat16_teach_nearly_the_same(
     settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]
 ) -> None:
