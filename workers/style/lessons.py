@@ -40,8 +40,8 @@ def fit_rows(desk: Desk) -> Curated:
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
     """The row with its passages cut down to the excerpts, in the order in which the consultation shows them.
 
-    A consultation finds several passages. A row that came with fewer is shown among the likeliest of `others`: an
-    adapter that has only ever seen the right passage answers from whatever it reads.
+    A consultation finds several passages. A row that came with fewer is shown among the likeliest of `others`: whether
+    the base knows an answer is seen only where it has to find it.
     """
     missing = max(0, desk.settings.passages - len(row.evidence))
     strangers = _likeliest(row, others)[:missing]
