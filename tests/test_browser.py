@@ -25,7 +25,7 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 ANSWER_MS = 60_000
-TRAINED_SECONDS = 900
+TRAINED_SECONDS = 1500
 JUDGED = (["active"], ["rejected"])
 FACT = "The Quillmouth parcel locker opens with the code QX-7731."
 
