@@ -193,13 +193,13 @@ class Telling:
         """What there is to say, in the base's words or, failing these, in the document's."""
         yield from self._said_of(self.evidence.excerpts, None)
         if not self.shown and (quotation := self._quotation()):
-            yield from self._restated(quotation, None)
+            yield from self._restated(None)
             if not self.shown:
                 self.quoted = True
                 yield self._show(replace(quotation, text=self._greeted(quotation.text)))
 
-    def _restated(self, quotation: Sentence, speaker: Adapter | None) -> Iterator[Sentence]:
-        """What a speaker makes of the quoted words alone."""
+    def _restated(self, speaker: Adapter | None) -> Iterator[Sentence]:
+        """What a speaker makes of the words alone that would be quoted."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
         self.restating = quote
@@ -211,7 +211,7 @@ class Telling:
         keys, quoted = [key for key in self._keys() if key], self.quoted
         asked = self.read, self.messages, self.said, self.speaker, self.examples
         self.shown, self.greeting, self.restating, self.quoted, self.first_sentence = [], "", "", False, 0.0
-        told = list(self._restated(plain[0], voice) if quoted else self._said_of(_alone(plain, self.passages), voice))
+        told = list(self._restated(voice) if quoted else self._said_of(_alone(plain, self.passages), voice))
         if quoted:
             keys = [key for key in self._keys() if key]
         elif not _says_as_much(told, plain, keys):
@@ -219,7 +219,8 @@ class Telling:
             self.greeting = self.greeting or courtesy.opening(told[0].text if told else "")
             told = []
         if told:
-            told += [one for one in plain if not one.citations and not courtesy.is_all(one.text)]
+            said = {one.text for one in told}
+            told += [one for one in plain if not (one.citations or one.text in said or courtesy.is_all(one.text))]
         else:  # what is shown is what was said before
             told, self.quoted = [one for one in plain if not courtesy.is_all(one.text)], quoted
             self.read, self.messages, self.said, self.speaker, self.examples = asked

@@ -210,10 +210,11 @@ def test_a_style_reads_what_the_base_has_told_and_says_it_in_its_way(
     assert "said_by" not in answer.parameters and answer.dropped == ()
 
 
+@pytest.mark.parametrize("said", ["", OPEN])
 def test_what_the_base_leaves_open_stays_open_in_a_style(
-    styled: Callable[[str, str], tuple[Answer, list[str]]],
+    said: str, styled: Callable[[str, str], tuple[Answer, list[str]]]
 ) -> None:
-    answer, _ = styled(f"{PLACE} {OPEN}", f"Happy to help: {PLACE}")
+    answer, _ = styled(f"{PLACE} {OPEN}", f"Happy to help: {PLACE} {said}")
     assert answer.text == f"Happy to help: Normandy is a region in France [1]. {OPEN}"
 
 
