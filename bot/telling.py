@@ -209,9 +209,12 @@ class Telling:
         """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What
         is left open, and the words that answer, stay the base's."""
         keys, quoted = [key for key in self._keys() if key], self.quoted
-        asked = self.read, self.messages, self.said, self.speaker, self.examples
+        asked = self.messages, self.said, self.speaker, self.examples
         self.shown, self.greeting, self.restating, self.quoted, self.first_sentence = [], "", "", False, 0.0
-        told = list(self._restated(voice) if quoted else self._said_of(_alone(plain, self.passages), voice))
+        read = alone(
+            [(c.chunk_id, sentences.without_markers(one.text)) for one in plain for c in one.citations], self.passages
+        )
+        told = list(self._restated(voice) if quoted else self._said_of(read, voice))
         if quoted:
             keys = [key for key in self._keys() if key]
         elif not _says_as_much(told, plain, keys):
@@ -223,7 +226,7 @@ class Telling:
             told += [one for one in plain if not (one.citations or one.text in said or courtesy.is_all(one.text))]
         else:  # what is shown is what was said before
             told, self.quoted = [one for one in plain if not courtesy.is_all(one.text)], quoted
-            self.read, self.messages, self.said, self.speaker, self.examples = asked
+            self.messages, self.said, self.speaker, self.examples = asked
         self.shown, self.pointed_out = [], ""
         for sentence in told:
             yield self._show(
@@ -351,14 +354,14 @@ class Telling:
         return sentence
 
 
-def _alone(plain: Sequence[Sentence], passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """The passages that an answer cites, each with nothing in it but what the answer says of it."""
-    said: dict[str, list[str]] = {}
-    for sentence in plain:
-        for citation in sentence.citations:
-            said.setdefault(citation.chunk_id, []).append(sentences.without_markers(sentence.text))
+def alone(told: Sequence[tuple[str, str]], passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """What a style reads: the passages that something is told of, each with nothing in it but that. `told` has the
+    chunk id and the words."""
     by_id = {passage.chunk_id: passage for passage in passages}
-    return tuple(replace(by_id[chunk_id], text=" ".join(words)) for chunk_id, words in said.items())
+    of_chunk: dict[str, dict[str, None]] = {}
+    for chunk_id, words in told:
+        of_chunk.setdefault(chunk_id, {})[words] = None
+    return tuple(replace(by_id[chunk_id], text=" ".join(some)) for chunk_id, some in of_chunk.items())
 
 
 def _says_as_much(told: Sequence[Sentence], plain: Sequence[Sentence], keys: Sequence[str]) -> bool:

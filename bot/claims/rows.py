@@ -43,33 +43,43 @@ def told(sentence: str, cell: Cell) -> bool:
     return bool(words) and len(words & set(stems(sentence))) >= LEAST_TOLD * len(words)
 
 
+class _Told(NamedTuple):
+    """A cell, its facts, and how many words of its header a claim has."""
+
+    cell: Cell
+    facts: list[Fact]
+    words: int
+
+    def holds(self, fact: Fact) -> bool:
+        return any(roles.same(fact, one) for one in self.facts)
+
+
 def kept(claim: str, claimed: Sequence[Fact], row: str, there: Sequence[Fact]) -> bool:
     """Whether the facts of a claim keep their roles in a table row: each stands within its cell as it did, under the
     header that the claim calls it by, and two do not change headers."""
-    within = [(cell, [one for one in there if cell.start <= one.start < cell.end]) for cell in cells(row)]
-    places = [(fact, [cell for cell, some in within if _holds(some, fact)]) for fact in claimed]
+    said = set(stems(claim))
+    within = [
+        _Told(cell, [one for one in there if cell.start <= one.start < cell.end], len(set(stems(cell.header)) & said))
+        for cell in cells(row)
+    ]
+    places = [(fact, [one.cell for one in within if one.holds(fact)]) for fact in claimed]
     return (
-        all(roles.kept(claim, [one for one in claimed if _holds(some, one)], row, some) for _, some in within)
-        and all(_is_called_by_its_header(claim, fact, within) for fact in claimed)
+        all(roles.kept(claim, [fact for fact in claimed if one.holds(fact)], row, one.facts) for one in within)
+        and all(_is_called_by_its_header(fact, within) for fact in claimed)
         and not any(_crosswise(claim, one, other) for one, other in combinations(places, 2))
     )
 
 
-def _holds(some: Sequence[Fact], fact: Fact) -> bool:
-    return any(roles.same(fact, one) for one in some)
-
-
-def _is_called_by_its_header(claim: str, fact: Fact, within: Sequence[tuple[Cell, Sequence[Fact]]]) -> bool:
+def _is_called_by_its_header(fact: Fact, within: Sequence[_Told]) -> bool:
     """Whether the claim calls no other cell by its header better, of those with such a figure or name. A name that only
     says what the row or a cell is stands under no header."""
-    said, own, foreign = set(stems(claim)), list[int](), [0]
-    for cell, some in within[fact.kind == "name" :]:
-        like = [one for one in some if _alike(fact, one)]
-        if fact.kind == "name":
-            like = [one for one in like if one.start > cell.start + len(cell.header)]
+    named = fact.kind == "name"
+    own, foreign = list[int](), [0]
+    for cell, some, words in within[named:]:
+        like = [one for one in some if _alike(fact, one) and not (named and one.start <= cell.start + len(cell.header))]
         if like:
-            (own if _holds(like, fact) else foreign).append(len(set(stems(cell.header)) & said))
-    return max(foreign) <= max(own, default=0) or (fact.kind == "name" and not own)
+            (own if any(roles.same(fact, one) for one in like) else foreign).append(words)
+    return max(foreign) <= max(own, default=0) or (named and not own)
 
 
 def _alike(fact: Fact, other: Fact) -> bool:

@@ -64,7 +64,7 @@ def continued(
     model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], most_tokens: int, temperature: float = 0.0
 ) -> list[str]:
     """What a model writes after each prompt, several of like length at a time; in bfloat16 where the machine computes
-    in it, which takes half as long."""
+    in it, which is faster."""
     was_training = model.training
     model.eval()
     reader, virtual = soft.split(model)

@@ -2,11 +2,12 @@
 rewrite to learn."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot import consult, conversations, evidence, feedback, ground, prompts, sentences
+from bot import consult, conversations, evidence, feedback, ground, prompts, sentences, telling
 from bot.desk import Desk
+from bot.ground import Support
 from bot.lexical import content_words
 from bot.records import Feedback, Passage
 from workers.style.curate import Curated, curate
@@ -71,23 +72,29 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
 def _answered(row: Feedback) -> tuple[Passage, ...]:
     """The passages with nothing in them but the answer, or the quotes behind the rewrite, if that is as much as the
     rewrite says; else as they are."""
-    for read in (_alone(row.answer, row.evidence, said=True), _alone(row.rewrite, row.evidence, said=False)):
+    for told in (_told(row.answer, row.evidence), _quotes(row.rewrite, row.evidence)):
+        read = telling.alone(told, row.evidence)
         if read and not ground.unsupported(row.rewrite, read):
             return read
     return row.evidence
 
 
-def _alone(text: str, passages: Sequence[Passage], *, said: bool) -> tuple[Passage, ...]:
-    """The passages that support a text, each with the sentences that are `said` of it, or with those of its own."""
-    parts: dict[str, list[str]] = {}
+def _told(answer: str, passages: Sequence[Passage]) -> list[tuple[str, str]]:
+    """The supported sentences of an answer, each with its passage's chunk id; of a quotation what is quoted."""
+    return [
+        (found.passage.chunk_id, found.quote if found.quote in sentence else sentences.without_markers(sentence))
+        for sentence, found in _supports(answer, passages)
+    ]
+
+
+def _quotes(rewrite: str, passages: Sequence[Passage]) -> list[tuple[str, str]]:
+    return [(found.passage.chunk_id, found.quote) for _, found in _supports(rewrite, passages)]
+
+
+def _supports(text: str, passages: Sequence[Passage]) -> Iterator[tuple[str, Support]]:
     for sentence in sentences.split(text):
-        found = ground.support(sentence, passages, sentences.markers(sentence))
-        if found:
-            quoted = not said or found.quote in sentence
-            part = found.quote if quoted else sentences.without_markers(sentence)
-            parts.setdefault(found.passage.chunk_id, []).append(part)
-    by_id = {passage.chunk_id: passage for passage in passages}
-    return tuple(replace(by_id[key], text=" ".join(dict.fromkeys(some))) for key, some in parts.items())
+        if found := ground.support(sentence, passages, sentences.markers(sentence)):
+            yield sentence, found
 
 
 def _cited(text: str, passages: Sequence[Passage]) -> str:

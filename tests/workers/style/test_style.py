@@ -165,6 +165,14 @@ def test_a_style_learns_to_rewrite_what_was_answered(
     assert all(part in shown for part in read) and not any(part in shown for part in not_read)
 
 
+def test_a_sentence_cites_the_passage_of_its_prompt_that_supports_it(approved: Sequence[Feedback], desk: Desk) -> None:
+    # given an answer from two passages, whose markers count citations instead
+    told = "Shipping takes 3 days [1]. Returns are free for 45 days [2]."
+    row = row_about(approved, told, "Happy to help: returns are free for 45 days [1].")
+    # then the lesson counts the passages that it shows
+    assert lesson(desk, row).answer == "Happy to help: returns are free for 45 days [2]."
+
+
 def test_loss_is_taken_on_the_answer_only(settings: Settings, lessons: tuple[list[Lesson], list[Lesson]]) -> None:
     # given lessons of unlike length in one batch
     model, tokenizer, device = load_base(settings)
