@@ -12,11 +12,13 @@ from bot.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Desk:
-    """What every consultation and every worker needs. Building it talks to the database alone."""
+    """What every consultation and every worker needs. Building it talks to the database alone. In the background, what
+    it asks of the model gives way to what customers ask."""
 
     settings: Settings
     database: sa.Engine
     collections: Collections
+    background: bool = False
 
     @property
     def knowledge(self) -> Knowledge:
@@ -35,7 +37,7 @@ class Desk:
 
 
 def open_desk(settings: Settings | None = None, *, background: bool = False) -> Desk:
-    """Wire the parts that the settings name; with `background`, its embeddings give way to those of everybody else.
+    """Wire the parts that the settings name; with `background`, it gives way to everybody else.
 
     Raises `SettingsError` where a setting makes no sense.
     """
@@ -47,4 +49,4 @@ def open_desk(settings: Settings | None = None, *, background: bool = False) -> 
     collections = Collections(
         settings.chroma_url, lambda name: model.embeddings(settings, model=name, background=background)
     )
-    return Desk(settings, database, collections)
+    return Desk(settings, database, collections, background)

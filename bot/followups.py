@@ -58,7 +58,7 @@ def queries(desk: Desk, question: str, history: Sequence[Turn]) -> list[Query]:
     if not history:
         return [alone]
     if is_large(desk.settings):
-        rewritten = condensed(desk, model.chat(desk.settings, None), question, history)
+        rewritten = condensed(desk, model.chat(desk.settings, None, background=desk.background), question, history)
         if rewritten:
             return [alone, *([Query("rewritten", rewritten)] if rewritten != question else [])]
     named = ", ".join(names(desk.database, history))

@@ -32,7 +32,7 @@ LEAST_NEARBY = 0.1  # evidence below it comes from documents about something els
 def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[BaseMessage]) -> Iterator[str]:
     """What the model says, piece by piece. It ends at once when nobody listens any more: LangChain's own chain of
     model and parser (LCEL) would first hear the model out."""
-    speaker = model.chat(desk.settings, voice.name if voice else None, most_tokens)
+    speaker = model.chat(desk.settings, voice.name if voice else None, most_tokens, background=desk.background)
     return (str(piece.text) for piece in speaker.stream(messages))
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -64,14 +65,23 @@ class AnswerReport:
 
 
 def evaluate(
-    desk: Desk, questions: Sequence[Question], adapter: str | None = None, tell: Callable[[str], None] = lambda _: None
+    desk: Desk,
+    questions: Sequence[Question],
+    adapter: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    together: int = 1,
 ) -> AnswerReport:
-    """Ask every question through the real chain and measure. `adapter` names who speaks: "" is the base model, None
-    the active version."""
+    """Ask every question through the real chain, so many at a time, and measure. `adapter` names who speaks: "" is the
+    base model, None the active version."""
     given = []
-    for number, question in enumerate(questions, start=1):
-        tell(f"asking {number} of {len(questions)}")
-        given.append(consult.ask(desk, question.text, question.history, adapter))
+    clients = ThreadPoolExecutor(together)
+    try:
+        answers = clients.map(lambda asked: consult.ask(desk, asked.text, asked.history, adapter), questions)
+        for number in range(len(questions)):
+            tell(f"asking {number + 1} of {len(questions)}")
+            given.append(next(answers))
+    finally:
+        clients.shutdown(cancel_futures=True)  # where the asking is given up
     return report(desk, questions, given)
 
 

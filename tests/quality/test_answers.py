@@ -1,6 +1,9 @@
 """What is measured of answers, each measure where it must differ from the others."""
 
+import threading
+import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -32,6 +35,44 @@ def test_answerable_and_unanswerable_questions_are_told_apart(engine: sa.Engine)
     assert (report.abstention_precision, report.abstention_recall, report.abstention_f1) == (0.6667, 0.6667, 0.6667)
     assert report.f1_answered == pytest.approx(2 * report.f1, abs=0.001)
     assert report.intervals["answered"].low == 0 and report.intervals["answered"].high == 1
+
+
+def test_questions_are_asked_so_many_at_a_time_and_reported_in_their_order(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given answers that come two by two, the later question's first
+    passage, both = indexed(engine), threading.Barrier(2)
+
+    def ask(_: Any, text: str, *__: Any) -> Answer:
+        both.wait(timeout=30)
+        time.sleep(0.1 * (int(text) % 2))
+        return said(passage, f"Answer {text} [1].")
+
+    monkeypatch.setattr(answers.consult, "ask", ask)
+    questions = [asked(str(number), "45 days", number=str(number)) for number in (1, 2, 3, 4)]
+    told = list[str]()
+    report = answers.evaluate(desk_of(engine), questions, tell=told.append, together=2)
+    # then each is with its question
+    assert [one.text for one in report.answers] == [f"Answer {number} [1]." for number in (1, 2, 3, 4)]
+    assert told == [f"asking {number} of 4" for number in (1, 2, 3, 4)]
+
+
+def test_who_gives_up_asks_no_further(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    passage, begun = indexed(engine), list[str]()
+
+    def ask(_: Any, text: str, *__: Any) -> Answer:
+        begun.append(text)
+        time.sleep(0.05)
+        return said(passage, "Anything unused may be returned within 45 days [1].")
+
+    def tell(text: str) -> None:
+        if text == "asking 3 of 60":
+            raise KeyError(text)
+
+    monkeypatch.setattr(answers.consult, "ask", ask)
+    with pytest.raises(KeyError):
+        answers.evaluate(desk_of(engine), [asked("How long?", "45 days")] * 60, tell=tell, together=2)
+    assert len(begun) < 60
 
 
 def test_the_right_document_at_the_wrong_place_does_not_hold_the_answer(engine: sa.Engine) -> None:

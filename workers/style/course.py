@@ -5,7 +5,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.optim.lr_scheduler import LambdaLR
 
 from bot.errors import TrainingRefused
-from bot.serving.precision import has_bfloat16, kept_in_bfloat16
+from bot.serving.precision import has_bfloat16
 from workers.style.batches import Loss, answer_loss, held_out_loss
 from workers.style.checkpoint import Checkpoint
 from workers.style.progress import drawn
@@ -66,8 +65,7 @@ class Course:
         for shuffled in orders[self.step // len(self._to_learn) :]:
             if self._rises:
                 break
-            with kept_in_bfloat16(self.student) if self.bf16 else nullcontext():
-                self._epoch(shuffled)
+            self._epoch(shuffled)
             self._examine()
         set_peft_model_state_dict(self.student, self._best_weights)
         # P-tuning's encoder has done its work: what it said is what was kept, and what speaks from now on

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import kl_div
+from torch.nn.utils.rnn import pad_sequence
 
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
@@ -17,6 +18,9 @@ from workers.style.general import PROBED
 from workers.style.keeping import told
 
 MOST_TOKENS = 32
+TOGETHER = 8  # chats that are read at a time
+
+Said = tuple[list[int], list[int]]  # a prompt's tokens, and the answer's
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,12 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
         (overlap.holds(one, [answer]), overlap.holds(other, [answer]))
         for one, other, (_, answer) in zip(before, after, questions, strict=True)
     ]
-    apart = [
-        _apart(student, prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
+    read = [
+        (prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
         for chat, said in zip(chats, before, strict=True)
         if said
     ]
+    apart = [one for start in range(0, len(read), TOGETHER) for one in _apart(student, read[start : start + TOGETHER])]
     student.train(was_training)
     return ClosedBook(
         questions=len(questions),
@@ -61,15 +66,23 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
 
 
 @torch.inference_mode()
-def _apart(student: Any, prompt: list[int], said: list[int]) -> float:
-    """Mean KL(base || student) of the next tokens along what the base said."""
+def _apart(student: Any, read: Sequence[Said]) -> list[float]:
+    """Mean KL(base || student) of the next tokens along what the base said, of each chat."""
     with student.disable_adapter():
-        likely = _next(student, prompt, said)
-    return float(kl_div(_next(student, prompt, said), likely, log_target=True, reduction="batchmean"))
+        likely = _next(student, read)
+    return [
+        float(kl_div(one, other, log_target=True, reduction="batchmean"))
+        for one, other in zip(_next(student, read), likely, strict=True)
+    ]
 
 
-def _next(model: Any, prompt: list[int], said: list[int]) -> torch.Tensor:
-    """Log-likelihoods of every next token along an answer: (tokens, vocabulary)."""
-    tokens = torch.tensor([[*prompt, *said]], device=model.device)
-    logits = model(input_ids=tokens, logits_to_keep=len(said) + 1).logits[0, :-1]
-    return torch.log_softmax(logits.float(), dim=-1)
+def _next(model: Any, read: Sequence[Said]) -> list[torch.Tensor]:
+    """Log-likelihoods of every next token along each answer: (tokens, vocabulary)."""
+    rows = [torch.tensor([*prompt, *said], device=model.device) for prompt, said in read]
+    tokens = pad_sequence(rows, batch_first=True)  # behind, where nothing looks that is asked for
+    behind = [tokens.shape[1] - len(prompt) for prompt, _ in read]
+    logits = model(input_ids=tokens, logits_to_keep=max(behind) + 1).logits
+    return [
+        torch.log_softmax(row[-after - 1 :][: len(said)].float(), dim=-1)
+        for row, after, (_, said) in zip(logits, behind, read, strict=True)
+    ]

@@ -48,6 +48,7 @@ class ModelServer(BaseHTTPRequestHandler):
 
     loaded: list[str]
     asked: list[dict[str, Any]]
+    priorities: list[str]
 
     def do_GET(self) -> None:
         self._answer(json.dumps({"data": [{"id": name} for name in self.loaded]}))
@@ -60,6 +61,7 @@ class ModelServer(BaseHTTPRequestHandler):
             self.loaded[:] = [name for name in self.loaded if name != body["lora_name"]]
         else:
             self.asked.append(body)
+            self.priorities.append(self.headers.get("X-Frontdesk-Priority", ""))
         self._answer('data: {"choices": [{"index": 0, "delta": {"content": "Hello."}}]}\n\ndata: [DONE]\n\n')
 
     def _answer(self, text: str) -> None:
@@ -73,7 +75,7 @@ class ModelServer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[type[ModelServer]]:
-    handler = type("Handler", (ModelServer,), {"loaded": ["tiny"], "asked": []})
+    handler = type("Handler", (ModelServer,), {"loaded": ["tiny"], "asked": [], "priorities": []})
     web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     handler.url = f"http://127.0.0.1:{web.server_port}"
     threading.Thread(target=web.serve_forever, daemon=True).start()

@@ -113,7 +113,9 @@ def test_a_model_that_has_forgotten_what_it_knew_does_not_pass(moved: dict[str, 
     assert failed(judged(Voice(PLAIN), Voice(HOUSE), closed_book=found)) == names
 
 
-def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(settings: Settings) -> None:
+def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # given a fresh adapter, and the same one moved
     base, tokenizer, _ = load_base(settings)
     student = with_adapter(base, Recipe(rank=4, alpha=8, epochs=1, learning_rate=1e-3), settings.model)
@@ -126,6 +128,9 @@ def test_an_adapter_that_changes_nothing_does_not_move_what_the_model_knows(sett
     # then only the second is away from the base
     assert fresh.kl == pytest.approx(0, abs=1e-4) and fresh.lost == fresh.found == 0
     assert moved.kl > 0.01
+    # and how far is the same for chats that are read one by one
+    monkeypatch.setattr(probes, "TOGETHER", 1)
+    assert probes.closed_book(student, tokenizer, general.PROBED[:3]).kl == pytest.approx(moved.kl, rel=1e-3)
 
 
 def test_a_report_for_people_stands_beside_the_weights_and_the_server_still_takes_them(

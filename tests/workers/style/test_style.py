@@ -121,6 +121,12 @@ def test_the_prompt_that_is_learned_is_the_prompt_that_is_sent(
     assert learned.answer == "Happy to help: returns are free for 45 days [1]."
 
 
+def test_who_works_in_the_background_lets_customers_go_first(desk: Desk, server: Any) -> None:
+    for one in (desk, replace(desk, background=True)):
+        list(telling.words(one, None, 8, consult.messages(desk, prompts.load("answer"), "How long?", [])))
+    assert server.priorities == ["", "background"]
+
+
 @pytest.mark.parametrize(
     ("answer", "rewrite", "learned", "read", "not_read"),
     [

@@ -12,7 +12,7 @@ from bot.desk import Desk
 from bot.errors import TrainingRefused
 from bot.records import Feedback
 from bot.serving.adapters import read_adapter
-from bot.serving.precision import has_bfloat16, kept_in_bfloat16
+from bot.serving.precision import has_bfloat16
 from bot.settings import Settings
 from workers.commands import METHODS
 from workers.style import factual, general, keeping, loop, memory
@@ -104,24 +104,6 @@ def test_products_in_bfloat16_teach_nearly_the_same(
     assert [one["bf16"] for one in (exact, rounded, itself)] == [False, True, has_bfloat16()]
     assert rounded["held_out_after"] == pytest.approx(exact["held_out_after"], rel=0.01)
     assert rounded["held_out_after"] != exact["held_out_after"]
-
-
-def test_weights_are_kept_in_bfloat16_for_the_products_alone(settings: Settings) -> None:
-    # given a base whose head is its table of words, and an adapter that learns
-    base, _, _ = load_base(settings)
-    student = with_adapter(base, Recipe.of(settings), settings.model)
-    before = {name: (one, one.detach().clone()) for name, one in student.named_parameters(remove_duplicate=False)}
-    table, head = base.get_input_embeddings(), base.get_output_embeddings()
-    # when what is done meanwhile fails
-    with pytest.raises(KeyError), kept_in_bfloat16(student):
-        kinds = {one.dtype: one.requires_grad for one in student.parameters() if one.ndim == 2}
-        assert head.weight.dtype == torch.bfloat16 and table.weight.dtype == torch.float32
-        raise KeyError
-    # then what is learned had stayed exact, and everything is the very same afterwards
-    assert kinds[torch.bfloat16] is False
-    after = dict(student.named_parameters(remove_duplicate=False))
-    assert all(one.dtype == torch.float32 for one in after.values())
-    assert all(after[name] is one and torch.equal(one, copy) for name, (one, copy) in before.items())
 
 
 def test_a_replay_leaves_the_base_where_it_is(
