@@ -15,7 +15,7 @@ from bot.log import get_log
 from bot.serving.attention import Line, Piece
 from bot.serving.mixing import Mix
 from bot.serving.prefixes import Prefixes
-from bot.serving.refusals import OutOfMemory, TookTooLong
+from bot.serving.refusals import OutOfMemory
 from bot.serving.rows import Row
 from bot.serving.slots import Slots
 from bot.serving.soft import SoftEmbedding
@@ -68,7 +68,7 @@ class Batch:
         self.tally.cache_hits += known > 0
         self.tally.joined += 1
 
-    def sweep(self, deadline_seconds: float) -> None:
+    def sweep(self) -> None:
         """Let those go whom nobody waits for any more, or who took too long."""
         for row in list(self.rows):
             if row.generation.cancelled:
@@ -76,7 +76,7 @@ class Batch:
                 row.leave()
             elif row.late:
                 self.remove(row)
-                row.fail(too_late(deadline_seconds))
+                row.expire()
 
     def leave(self) -> None:
         """End all requests unfinished."""
@@ -176,11 +176,6 @@ class Batch:
         for row in blamed:
             self.remove(row)
             row.fail(_out_of_memory(error) if _is_memory(error) else error)
-
-
-def too_late(seconds: float) -> TookTooLong:
-    """The error of a request that was not answered in time."""
-    return TookTooLong(f"The answer was not finished within {seconds:.0f} s, so it was stopped.")
 
 
 def _is_memory(error: Exception) -> bool:

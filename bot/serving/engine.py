@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from bot.log import get_log
 from bot.serving import attention
 from bot.serving.apart import apart
-from bot.serving.batch import Batch, too_late
+from bot.serving.batch import Batch
 from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixed import mix_adapters_into
@@ -37,6 +37,7 @@ from bot.serving.tally import Tally
 SLOTS = 8
 PLACES = 8
 DEADLINE_SECONDS = 120.0
+BACKGROUND_PATIENCE = 5  # times as long: others go first, and a gate that loses an answer has to begin anew
 LINGER_SECONDS = 5.0  # how long the thread waits for more work before it ends
 LOOK_SECONDS = 0.1  # between two looks at requests whose adapter is on its way, or at whether the program ends
 
@@ -137,7 +138,8 @@ class Engine:
         self._queues.check_room(request.background, self._batch.free)
         owner, arriving = (None, None) if request.adapter is None else self._rack.find(request.adapter)
         prompt = self._prompt(request, owner.virtual_tokens if owner else 0)
-        row = Row(request, prompt, time.monotonic() + self._deadline_seconds, owner, arriving)
+        seconds = self._deadline_seconds * (BACKGROUND_PATIENCE if request.background else 1)
+        row = Row(request, prompt, seconds, owner, arriving)
         with self._queues.lock:
             self._queues.check_room(request.background, self._batch.free)
             self._queues.join(row)
@@ -191,8 +193,8 @@ class Engine:
             if row.generation.cancelled:
                 row.leave()
             else:
-                row.fail(too_late(self._deadline_seconds))
-        self._batch.sweep(self._deadline_seconds)
+                row.expire()
+        self._batch.sweep()
 
     def _let_in(self) -> None:
         while self._batch.free:

@@ -11,24 +11,26 @@ from tokenizers import Tokenizer
 from bot.serving.attention import Piece
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixing import Adaptation
+from bot.serving.refusals import TookTooLong
 from bot.serving.sampling import Sampler
 from bot.serving.text import PieceDecoder, StopFilter
 
 
 class Row:
-    """A request's state; `deadline` is by `time.monotonic`, and `owner` the loaded adapter, None for the base."""
+    """A request's state. It may take so many `seconds`; `owner` is the loaded adapter, None for the base."""
 
     def __init__(
         self,
         request: GenerationRequest,
         prompt: list[int],
-        deadline: float,
+        seconds: float,
         owner: Hashable = None,
         arriving: "Future[Adaptation] | None" = None,
     ) -> None:
         self.request = request
         self.prompt = prompt
-        self.deadline = deadline
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
         self.owner = owner
         self._arriving = arriving
         self.generation = Generation(len(prompt))
@@ -58,7 +60,7 @@ class Row:
     @property
     def late(self) -> bool:
         """Whether the deadline is over."""
-        return time.monotonic() > self.deadline
+        return time.monotonic() > self._deadline
 
     @property
     def tokens_at_most(self) -> int:
@@ -115,6 +117,10 @@ class Row:
     def fail(self, error: Exception) -> None:
         """End with an error."""
         self.generation.arrive(error)
+
+    def expire(self) -> None:
+        """End because it took too long."""
+        self.fail(TookTooLong(f"The answer was not finished within {self._seconds:.0f} s, so it was stopped."))
 
     def leave(self) -> None:
         """End because nobody wants the rest."""

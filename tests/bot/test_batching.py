@@ -311,6 +311,16 @@ def test_a_deadline_ends_one_request_whether_it_runs_or_waits(make_engine: Calla
     assert after.finish_reason == "length"
 
 
+def test_work_in_the_background_has_more_time_since_it_gives_way(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(slowly, slots=2, deadline_seconds=100 * STEP_SECONDS)
+    patient, person = (engine.generate(asked(max_tokens=1000, background=background)) for background in (True, False))
+    with pytest.raises(TookTooLong):
+        list(person)
+    written = patient.completion_tokens
+    assert until(lambda: patient.completion_tokens > written, seconds=5)
+    patient.close()
+
+
 @pytest.mark.parametrize("victim", ["the long prompt", "the last to come"])
 def test_running_out_of_memory_fails_one_request_and_not_its_company(
     make_engine: Callable[..., Engine], victim: str
