@@ -12,8 +12,8 @@ from bot.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Desk:
-    """What every consultation and every worker needs. Building it talks to the database alone. In the background, what
-    it asks of the model gives way to what customers ask."""
+    """What every consultation and every worker needs. Building it talks to the database alone. In the background,
+    what it asks the chat model gives way to customers; `open_desk` decides it for embeddings, too."""
 
     settings: Settings
     database: sa.Engine
@@ -37,7 +37,7 @@ class Desk:
 
 
 def open_desk(settings: Settings | None = None, *, background: bool = False) -> Desk:
-    """Wire the parts that the settings name; with `background`, it gives way to everybody else.
+    """Wire the parts that the settings name; with `background`, its chats and embeddings give way to everybody else's.
 
     Raises `SettingsError` where a setting makes no sense.
     """

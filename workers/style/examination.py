@@ -15,7 +15,7 @@ from bot.quality.answers import AnswerReport, evaluate
 from bot.records import Adapter, Question
 from ingest import sample, scratch
 
-TOGETHER = 4  # questions at a time: twice as fast as one by one on two cores, and as many as may stand behind customers
+TOGETHER = 4  # questions at a time: twice as fast as one by one on two cores, and all that is let in behind customers
 
 Ask = Callable[[str], AnswerReport]
 Tell = Callable[[dict[str, Any]], None]

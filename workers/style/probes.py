@@ -54,7 +54,7 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
         for chat, said in zip(chats, before, strict=True)
         if said
     ]
-    apart = [one for start in range(0, len(read), TOGETHER) for one in _apart(student, read[start : start + TOGETHER])]
+    apart = _apart(student, read)
     student.train(was_training)
     return ClosedBook(
         questions=len(questions),
@@ -68,12 +68,16 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
 @torch.inference_mode()
 def _apart(student: Any, read: Sequence[Said]) -> list[float]:
     """Mean KL(base || student) of the next tokens along what the base said, of each chat."""
-    with student.disable_adapter():
-        likely = _next(student, read)
-    return [
-        float(kl_div(one, other, log_target=True, reduction="batchmean"))
-        for one, other in zip(_next(student, read), likely, strict=True)
-    ]
+    apart = []
+    for start in range(0, len(read), TOGETHER):
+        some = read[start : start + TOGETHER]
+        with student.disable_adapter():
+            likely = _next(student, some)
+        apart += [
+            float(kl_div(one, other, log_target=True, reduction="batchmean"))
+            for one, other in zip(_next(student, some), likely, strict=True)
+        ]
+    return apart
 
 
 def _next(model: Any, read: Sequence[Said]) -> list[torch.Tensor]:
