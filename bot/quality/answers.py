@@ -69,20 +69,33 @@ def evaluate(
     questions: Sequence[Question],
     adapter: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
-    together: int = 1,
 ) -> AnswerReport:
-    """Ask every question through the real chain, so many at a time, and measure. `adapter` names who speaks: "" is the
-    base model, None the active version."""
+    """Ask every question through the real chain, and measure. `adapter` names who speaks: "" is the base model, None
+    the active version."""
+    (found,) = side_by_side(desk, questions, [adapter], tell)
+    return found
+
+
+def side_by_side(
+    desk: Desk,
+    questions: Sequence[Question],
+    adapters: Sequence[str | None],
+    tell: Callable[[str], None] = lambda _: None,
+    together: int = 1,
+) -> list[AnswerReport]:
+    """The same for each of several voices, so many answers at a time. The voices are asked each question in turn, so
+    that whatever else the machine does slows all of them alike."""
+    asked = [(question, adapter) for question in questions for adapter in adapters]
     given = []
     clients = ThreadPoolExecutor(together)
     try:
-        answers = clients.map(lambda asked: consult.ask(desk, asked.text, asked.history, adapter), questions)
-        for number in range(len(questions)):
-            tell(f"asking {number + 1} of {len(questions)}")
+        answers = clients.map(lambda one: consult.ask(desk, one[0].text, one[0].history, one[1]), asked)
+        for number in range(len(asked)):
+            tell(f"asking {number + 1} of {len(asked)}")
             given.append(next(answers))
     finally:
         clients.shutdown(cancel_futures=True)  # where the asking is given up
-    return report(desk, questions, given)
+    return [report(desk, questions, given[first :: len(adapters)]) for first in range(len(adapters))]
 
 
 def report(

@@ -51,10 +51,27 @@ def test_questions_are_asked_so_many_at_a_time_and_reported_in_their_order(
     monkeypatch.setattr(answers.consult, "ask", ask)
     questions = [asked(str(number), "45 days", number=str(number)) for number in (1, 2, 3, 4)]
     told = list[str]()
-    report = answers.evaluate(desk_of(engine), questions, tell=told.append, together=2)
+    (report,) = answers.side_by_side(desk_of(engine), questions, [""], told.append, together=2)
     # then each is with its question
     assert [one.text for one in report.answers] == [f"Answer {number} [1]." for number in (1, 2, 3, 4)]
     assert told == [f"asking {number} of 4" for number in (1, 2, 3, 4)]
+
+
+def test_two_voices_are_asked_each_question_in_turn_and_reported_apart(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passage, in_turn = indexed(engine), list[tuple[str, str]]()
+
+    def ask(_: Any, text: str, __: Any, adapter: str) -> Answer:
+        in_turn.append((text, adapter))
+        return said(passage, f"{adapter or 'The base'} says {text} [1].")
+
+    monkeypatch.setattr(answers.consult, "ask", ask)
+    questions = [asked(str(number), "45 days", number=str(number)) for number in (1, 2)]
+    base, voice = answers.side_by_side(desk_of(engine), questions, ["", "style-v1"])
+    assert in_turn == [("1", ""), ("1", "style-v1"), ("2", ""), ("2", "style-v1")]
+    assert [one.text for one in base.answers] == ["The base says 1 [1].", "The base says 2 [1]."]
+    assert [one.text for one in voice.answers] == ["style-v1 says 1 [1].", "style-v1 says 2 [1]."]
 
 
 def test_who_gives_up_asks_no_further(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +88,7 @@ def test_who_gives_up_asks_no_further(engine: sa.Engine, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(answers.consult, "ask", ask)
     with pytest.raises(KeyError):
-        answers.evaluate(desk_of(engine), [asked("How long?", "45 days")] * 60, tell=tell, together=2)
+        answers.side_by_side(desk_of(engine), [asked("How long?", "45 days")] * 60, [""], tell, together=2)
     assert len(begun) < 60
 
 

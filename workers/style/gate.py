@@ -5,7 +5,7 @@ Only judging is done here; `workers.style.examination` has the questions asked, 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,18 +45,19 @@ class Verdict:
 
 def judge(
     candidate: Adapter,
-    speaking: Adapter | None,
-    ask: Callable[[str], AnswerReport],
+    before: AnswerReport,
+    after: AnswerReport,
     style: Style,
     approved: Approved | None = None,
+    *,
+    spoken: bool,
 ) -> Verdict:
-    """Weigh a candidate against the version that speaks now. `ask` asks all questions in one version's voice, by its
-    name ("" for the base model); `style` is what the approved answers keep to."""
-    before, after = ask(speaking.name if speaking else ""), ask(candidate.name)
+    """Weigh a candidate's answers (`after`) against those of the version that speaks now, or of the base where none has
+    `spoken` yet. `style` is what the approved answers keep to."""
     gained = styling.gain(before.answers, after.answers, style, approved)
     styled = (styling.measure(report.answers, style) for report in (before, after))
     found = (
-        *checks.style_checks(candidate.meta, gained, spoken=speaking is not None),
+        *checks.style_checks(candidate.meta, gained, spoken=spoken),
         *checks.fact_checks(before, after),
         *checks.probe_checks(candidate.meta["closed_book"]),
         *checks.other_checks(before, after, *styled),

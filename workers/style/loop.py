@@ -40,13 +40,12 @@ def improve(desk: Desk, job: Job, examine: Examine = examination) -> None:
     )
 
     with publish.candidate(desk, job, trained) as candidate:
-        voices = [candidate, speaking] if speaking else [candidate]
         questions = gate.pick(sample.questions(), desk.settings.gate_questions)
         said = [row.rewrite for row in learnable.kept]
         wanted = style.as_kept(style.load(desk.settings), said)
         approved = Approved.of(desk.embeddings, said)
-        with examine(desk, voices, questions, tell) as ask:
-            verdict = gate.judge(candidate, speaking, ask, wanted, approved)
+        before, after = examine(desk, [speaking, candidate], questions, tell)
+        verdict = gate.judge(candidate, before, after, wanted, approved, spoken=speaking is not None)
         tell({"stage": "publishing"})
         publish.decide(desk, job, candidate, verdict, learnable.kept)
         training.checkpoint(desk.settings).unlink(missing_ok=True)

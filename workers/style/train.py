@@ -94,6 +94,7 @@ def train(
     recipe, begun = recipe or Recipe.of(settings), time.perf_counter()
     needed = memory_plan(settings, recipe, lessons)
     memory.check(needed)
+    tell({"stage": "preparing"})
     base, tokenizer, device = load_base(settings)
     stops_by, examined = (_examined(tokenizer, some, recipe, device) for some in (held_out, test or held_out))
     replayed = keeping.lessons(base, tokenizer, recipe.replays(len(lessons)), recipe.seed)
@@ -120,6 +121,7 @@ def train(
     preferred = (
         dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell) if recipe.preference_epochs else {"pairs": 0}
     )
+    tell({"stage": "examining"})
     meta = {
         "base": settings.model,
         "parent": speaking.name if speaking else None,

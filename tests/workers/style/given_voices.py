@@ -1,17 +1,14 @@
 """Voices whose answers are known: what the gate's examination would have measured of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from statistics import median
 from typing import Any
 
-from bot.desk import Desk
 from bot.quality import measures
 from bot.quality.answers import AnswerReport
 from bot.quality.outcomes import Outcome, repetition
-from bot.records import Adapter, Answer, Question, Timings
-from workers.style.examination import Ask, Tell
+from bot.records import Answer, Timings
+from workers.style.examination import Examine
 
 PLAIN = "The first exchange of an item is free of charge, and the parcel arrives within {n} working days [1]."
 HOUSE = "Happy to help: you'll get the first exchange free, and we'll send your parcel within {n} days [1]."
@@ -72,14 +69,9 @@ def answer_of(question: str, text: str, *, abstained: bool = False) -> Answer:
     return Answer("", question, text, abstained, False, (), (), (), "tiny", None, "", {}, Timings(0, 0, 0))
 
 
-def examined_as(before: Voice, after: Voice) -> Callable[..., AbstractContextManager[Ask]]:
-    """An examination with a known outcome: the candidate is the first of the voices."""
-
-    @contextmanager
-    def examine(_: Desk, voices: Sequence[Adapter], __: Sequence[Question], ___: Tell) -> Iterator[Ask]:
-        yield lambda voice: (after if voice == voices[0].name else before).report()
-
-    return examine
+def examined_as(before: Voice, after: Voice) -> Examine:
+    """An examination with a known outcome."""
+    return lambda *_: [before.report(), after.report()]
 
 
 def _outcome(n: int, text: str, *, abstained: bool = False, answerable: bool = True, **changes: Any) -> Outcome:

@@ -35,9 +35,7 @@ def adapter(name: str, **meta: Any) -> Adapter:
 
 def judged(before: Voice, after: Voice, *, spoken: bool = False, **meta: Any) -> Verdict:
     """The verdict on a candidate that answers like `after`, where `before` spoke."""
-    candidate, speaking = adapter("style-v2", **meta), adapter("style-v1") if spoken else None
-    voices = {"style-v2": after, "style-v1": before, "": before}
-    return gate.judge(candidate, speaking, lambda name: voices[name].report(), STYLE)
+    return gate.judge(adapter("style-v2", **meta), before.report(), after.report(), STYLE, spoken=spoken)
 
 
 def failed(verdict: Verdict) -> list[str]:

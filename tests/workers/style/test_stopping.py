@@ -2,7 +2,6 @@
 
 import resource
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +16,12 @@ from safetensors.torch import load_file
 from bot import adapters, db, feedback, jobs, training
 from bot.desk import Desk
 from bot.errors import LeaseLost
-from bot.records import Feedback, Job, Question
+from bot.quality.answers import AnswerReport
+from bot.records import Feedback, Job
 from bot.settings import Settings
 from workers import running, sweeping
 from workers.style import checkpoint, loop
-from workers.style.examination import Ask, Tell
+from workers.style.examination import Tell
 from workers.style.lessons import Lesson
 from workers.style.progress import drawn, teller
 from workers.style.train import Trained, train
@@ -94,7 +94,8 @@ def test_a_run_that_goes_on_ends_as_one_in_one_piece(
     resumed = train(settings, "style-v2", *lessons, watcher, kept_in=kept)
     # then only the second epoch is learned, which is said, and what comes of it is the same
     assert watcher.learned == [epoch + 1, *range(epoch + 2, 2 * epoch + 1)]
-    assert watcher.told[0]["from"] == epoch
+    assert [one["from"] for one in watcher.told if "loss" in one] == [epoch] * epoch
+    assert [one["stage"] for one in watcher.told if one["stage"] != "training"] == ["preparing", "examining", "writing"]
     assert same(resumed, whole)
 
 
@@ -275,12 +276,11 @@ def test_a_run_that_is_stopped_while_it_is_checked_leaves_its_candidate_rejected
     desk: Desk, server: Any, approved: Sequence[Feedback]
 ) -> None:
     # given a run whose candidate is examined
-    @contextmanager
-    def examine(_: Desk, voices: Any, questions: Sequence[Question], tell: Tell) -> Iterator[Ask]:
+    def examine(_: Desk, __: Any, ___: Any, tell: Tell) -> Sequence[AnswerReport]:
         tell({"stage": "checking", "step": 1, "steps": 2})
         training.stop(desk.database, "ann")
         tell({"stage": "checking", "step": 2, "steps": 2})
-        yield lambda _: Voice(HOUSE).report()
+        return [Voice(PLAIN).report(), Voice(HOUSE).report()]
 
     # when it is stopped
     job = started(desk)

@@ -4,8 +4,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,8 @@ from given_voices import HOUSE, PLAIN, Voice, examined_as
 from bot import adapters, consult, db, feedback, ground, jobs, prompts, telling, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
-from bot.records import Adapter, Feedback, Question
+from bot.quality.answers import AnswerReport
+from bot.records import Adapter, Feedback
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from ingest import sample
@@ -26,7 +26,6 @@ from workers.style import gate, loop
 from workers.style.batches import answer_loss, batches, example
 from workers.style.course import adapter_weights
 from workers.style.curate import curate
-from workers.style.examination import Ask, Tell
 from workers.style.lessons import Lesson, fit_rows, lesson
 from workers.style.recipe import SOFT_PROMPTS, Recipe
 from workers.style.train import load_base, train, with_adapter
@@ -316,11 +315,10 @@ def test_a_candidate_that_loses_facts_is_rejected_and_the_old_one_keeps_speaking
 def test_a_run_that_was_taken_over_publishes_nothing(desk: Desk, server: Any, approved: Sequence[Feedback]) -> None:
     job = started(desk)
 
-    @contextmanager
-    def examine(_: Desk, voices: Any, questions: Sequence[Question], __: Tell) -> Iterator[Ask]:
+    def examine(*_: Any) -> Sequence[AnswerReport]:
         with db.writing(desk.database) as connection:  # somebody asks for the same work again
             jobs.enqueue(connection, "train", "a test", jobs.GPU)
-        yield lambda _: Voice(HOUSE).report()
+        return [Voice(PLAIN).report(), Voice(HOUSE).report()]
 
     with pytest.raises(LeaseLost):
         loop.improve(desk, job, examine)
