@@ -37,10 +37,23 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 
 
 @dataclass
+class Speech:
+    """What a `speaker` (None: the base) was sent about the passages that it `read`, and what it has `said` to that.
+    `restating` is the quotation where it read nothing else; `earlier` is how many sentences had been dropped before."""
+
+    speaker: Adapter | None = None
+    read: tuple[Passage, ...] = ()
+    restating: str = ""
+    messages: Sequence[BaseMessage] = ()
+    examples: tuple[int, ...] = ()
+    earlier: int = 0
+    said: str = ""
+
+
+@dataclass
 class Telling:
-    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after; the
-    `speaker` (the voice, or None for the base) was shown `read` last, after `earlier` sentences had been dropped, and
-    `restating` is the quotation that it was shown alone. A `voice` says what the base has told in its way."""
+    """One answer in the making. `threshold` is how sure the evidence must be, before the model speaks and after;
+    `speech` is what was said last. A `voice` says what the base has told in its way."""
 
     desk: Desk
     question: str
@@ -57,18 +70,12 @@ class Telling:
     passages: tuple[Passage, ...] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence(0.0, {}, (), None))
     greeting: str = ""
-    read: tuple[Passage, ...] = ()
-    messages: list[BaseMessage] = field(default_factory=list)
-    said: str = ""
+    speech: Speech = field(default_factory=Speech)
     shown: list[Sentence] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     meaning: str = ""
-    speaker: Adapter | None = None
-    earlier: int = 0
-    restating: str = ""
     quoted: bool = False
     pointed_out: str = ""
-    examples: tuple[int, ...] = ()
 
     def found(self, passages: tuple[Passage, ...]) -> None:
         """Note what the search brought up."""
@@ -127,8 +134,8 @@ class Telling:
             offers_person=upset or (abstained and not declined),
             manner=self.manner,
             pin=self.pin.pin_id if self.pin else None,
-            messages=prompts.plain(self.messages),
-            said=self.said,
+            messages=prompts.plain(self.speech.messages),
+            said=self.speech.said,
             keys=keys if any(keys) else (),
         )
 
@@ -155,8 +162,8 @@ class Telling:
             "evidence_threshold": round(self.threshold, 3),
             **{name: round(value, 3) for name, value in self.evidence.features.items()},
             **({"collection": self.collection} if self.collection else {}),
-            **({"examples": list(self.examples)} if self.examples else {}),
-            **({"said_by": "base"} if self.voice and self.messages and not self.speaker else {}),
+            **({"examples": list(self.speech.examples)} if self.speech.examples else {}),
+            **({"said_by": "base"} if self.voice and self.speech.messages and not self.speech.speaker else {}),
         }
 
     def _apology(self, declined: bool, nearby: Sequence[Nearby]) -> str:
@@ -175,7 +182,7 @@ class Telling:
                 self.pointed_out = key
                 continue
             if courtesy.is_all(said) and not self.shown:
-                if len(self.dropped) == self.earlier:  # after something else it is no greeting
+                if len(self.dropped) == self.speech.earlier:  # after something else it is no greeting
                     self.greeting = self.greeting or said
                 continue
             sentence = self._verified(self._greeted(said))
@@ -202,15 +209,13 @@ class Telling:
         """What a speaker makes of the words alone that would be quoted."""
         assert self.evidence.best  # what is quoted
         passage, quote = self.evidence.best
-        self.restating = quote
-        yield from self._said_of((replace(passage, text=quote),), speaker)
+        yield from self._said_of((replace(passage, text=quote),), speaker, restating=quote)
 
     def _styled(self, plain: Sequence[Sentence], voice: Adapter) -> Iterator[Sentence]:
         """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What
         is left open, and the words that answer, stay the base's."""
-        keys, quoted = [key for key in self._keys() if key], self.quoted
-        asked = self.messages, self.said, self.speaker, self.examples
-        self.shown, self.greeting, self.restating, self.quoted, self.first_sentence = [], "", "", False, 0.0
+        keys, quoted, speech = [key for key in self._keys() if key], self.quoted, self.speech
+        self.shown, self.greeting, self.quoted, self.first_sentence = [], "", False, 0.0
         read = alone(
             [(c.chunk_id, sentences.without_markers(one.text)) for one in plain for c in one.citations], self.passages
         )
@@ -225,44 +230,44 @@ class Telling:
             said = {one.text for one in told}
             told += [one for one in plain if not (one.citations or one.text in said or courtesy.is_all(one.text))]
         else:  # what is shown is what was said before
-            told, self.quoted = [one for one in plain if not courtesy.is_all(one.text)], quoted
-            self.messages, self.said, self.speaker, self.examples = asked
+            told = [one for one in plain if not courtesy.is_all(one.text)]
+            self.quoted, self.speech = quoted, speech
         self.shown, self.pointed_out = [], ""
         for sentence in told:
             yield self._show(
                 replace(sentence, text=self._greeted(sentence.text), key=_standing_in(sentence.text, keys))
             )
 
-    def _said_of(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Iterator[Sentence]:
-        with closing(self._spoken(read, speaker)) as spoken:
+    def _said_of(self, read: tuple[Passage, ...], speaker: Adapter | None, restating: str = "") -> Iterator[Sentence]:
+        with closing(self._spoken(read, speaker, restating)) as spoken:
             yield from self._shown(spoken)
 
-    def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
+    def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None, restating: str) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
         replay."""
         desk = self.desk
-        self.read, self.said, self.earlier, self.speaker = read, "", len(self.dropped), speaker
         chosen = examples.choose(desk.database, desk.embeddings, self.meaning, desk.settings.examples)
-        self.examples = tuple(example.feedback_id for example in chosen)
-        self.messages = prompts.compose(
+        messages = prompts.compose(
             self.prompt,
             company=desk.settings.company,
             excerpts=read,
             question=self.meaning,
             examples=chosen,
         )
-        pieces = self._heard(words(desk, speaker, self._most_tokens, self.messages))
+        shots = tuple(example.feedback_id for example in chosen)
+        self.speech = Speech(speaker, read, restating, messages, shots, earlier=len(self.dropped))
+        pieces = self._heard(words(desk, speaker, self._most_tokens, messages))
         yield from sentences.stream(prompts.spoken(pieces, self.prompt))
 
     def _heard(self, pieces: Iterator[str]) -> Iterator[str]:
         for piece in pieces:
             if piece and not self.first_token:
                 self.first_token = time.perf_counter()
-            self.said += piece
+            self.speech.said += piece
             yield piece
 
     def _heard_enough(self) -> bool:
-        unsupported = not self.shown and len(self.dropped) - self.earlier >= MOST_DROPPED
+        unsupported = not self.shown and len(self.dropped) - self.speech.earlier >= MOST_DROPPED
         return unsupported or len(self.shown) == LONGEST_ANSWER_SENTENCES
 
     def _verified(self, spoken: str) -> Sentence | None:
@@ -270,9 +275,9 @@ class Telling:
         is new, or if it needs no source. To ask is not to answer, nor is it to say nothing more than the question:
         small models like to repeat it."""
         said, key = sentences.emphasised(spoken)
-        found = self.evidence
+        found, speech = self.evidence, self.speech
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        empty = self.restating and not self.shown and not ground.tells(said, self.restating, self.meaning)
+        empty = speech.restating and not self.shown and not ground.tells(said, speech.restating, self.meaning)
         if unfinished or empty or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
@@ -280,7 +285,7 @@ class Telling:
         if self._may_stand_alone(said) and all(plain != other.text for other in self.shown):
             return self._show(Sentence(plain, ()))
         by_id = {passage.chunk_id: passage for passage in self.passages}
-        whole = [by_id[excerpt.chunk_id] for excerpt in self.read]
+        whole = [by_id[excerpt.chunk_id] for excerpt in speech.read]
         support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
         if (
             support is None
@@ -320,7 +325,7 @@ class Telling:
     def _is_sure(self, sentence: Sentence, *, quoted: bool) -> bool:
         """Whether the question looks answered, now that there is something to say."""
         told = [one for one in (*self.shown, sentence) if one.citations]
-        return confidence.after(self.evidence, told, self.dropped[self.earlier :], quoted) >= self.threshold
+        return confidence.after(self.evidence, told, self.dropped[self.speech.earlier :], quoted) >= self.threshold
 
     def _quotation(self) -> Sentence | None:
         """The best sentence that was found, word for word, if it is sure enough to answer."""
