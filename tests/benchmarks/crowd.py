@@ -27,6 +27,7 @@ from bot import throughput
 from bot.serving.weights import locate
 from bot.settings import load_settings
 from tests.benchmarks import servers
+from tests.benchmarks.meters import shared_host
 from tests.benchmarks.servers import KEY, Server
 from tests.benchmarks.serving import ADAPTERS, make_adapters, make_prompts
 from tests.meanwhile import repeatedly
@@ -36,6 +37,7 @@ LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 30
 
 
+@shared_host()
 def main() -> None:
     """Measure and print."""
     argparse.ArgumentParser(description=__doc__).parse_args()

@@ -1,4 +1,4 @@
-"""What the benchmarks of ingest measure beside the work itself: the time of a search, the memory of processes."""
+"""What benchmarks measure beside the work itself: the time of a search, the memory of processes, what a host took."""
 
 import math
 import statistics
@@ -52,6 +52,18 @@ def weighed(stack: Stack) -> Iterator[dict[str, int]]:
 
     with _repeating(weigh, WEIGH_EVERY_SECONDS):
         yield peaks
+
+
+@contextmanager
+def shared_host() -> Iterator[None]:
+    """Say how much of the cores' time the host gave to other machines during the block (steal, proc_stat(5)): times
+    that were taken meanwhile are too long."""
+    before = psutil.cpu_times()
+    yield
+    passed = [after - earlier for after, earlier in zip(psutil.cpu_times(), before, strict=True)]
+    taken = dict(zip(before._fields, passed, strict=True)).get("steal", 0.0)  # known on Linux alone
+    if taken > 0:
+        print(f"meanwhile the host gave {taken / sum(passed):.0%} of the cores' time to other machines")
 
 
 def spread(values: Sequence[float]) -> str:

@@ -30,6 +30,7 @@ from bot.serving.weights import locate
 from bot.settings import Settings, load_settings
 from tests.benchmarks import servers
 from tests.benchmarks.llama import llama
+from tests.benchmarks.meters import shared_host
 from tests.benchmarks.servers import Ask
 
 PROMPT_TOKENS, SHARED_TOKENS = 300, 220
@@ -48,6 +49,7 @@ class Figures(NamedTuple):
     tokens_per_second: float
 
 
+@shared_host()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.settings import load_settings
 from tests import full_stack
+from tests.benchmarks.meters import shared_host
 
 KL = "Closed-book divergence (KL)"
 SHOWN = (
@@ -22,6 +23,7 @@ SHOWN = (
 )
 
 
+@shared_host()
 def main() -> None:
     """Train once and print the figures."""
     models = load_settings().models.resolve()

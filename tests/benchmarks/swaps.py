@@ -24,12 +24,14 @@ from bot.serving.weights import locate
 from bot.settings import load_settings
 from ingest import sample
 from tests import full_stack
+from tests.benchmarks.meters import shared_host
 from tests.benchmarks.serving import make_adapters
 from tests.meanwhile import repeatedly
 
 NAMES = ("style-v1", "style-v2")
 
 
+@shared_host()
 def main() -> None:
     """Promote in turn under load and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -28,6 +28,7 @@ from bot.desk import open_desk
 from bot.serving.precision import has_bfloat16
 from bot.settings import Settings, load_settings
 from ingest import sample
+from tests.benchmarks.meters import shared_host
 from workers.style.batches import Batch, Example, batches, example, held_out_loss
 from workers.style.course import Course
 from workers.style.curate import curate
@@ -47,6 +48,7 @@ class Figures:
     held_out: float
 
 
+@shared_host()
 def main() -> None:
     """Train with each in turn and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)

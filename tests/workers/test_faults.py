@@ -11,18 +11,22 @@ import sqlalchemy as sa
 from bot import consult, db, documents, jobs, training
 from bot.errors import FrontdeskError
 from ingest import reconcile
-from tests import full_stack
+from tests import full_stack, tiny
 from tests.full_stack import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(1500)
 
 # the workers and Chroma are killed in tests of their own
+EPOCHS = 10
 PROCESSES = ("broker", "model", "beat", "watcher", "ui")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Stack]:
-    with full_stack.running(tmp_path_factory.mktemp("faults"), models_dir, gate_questions=4, train_epochs=1) as stack:
+    """With a model that is learned from in seconds, over many epochs: time enough to be killed in."""
+    model = tiny.make(tmp_path_factory.mktemp("models") / "tiny")
+    data = tmp_path_factory.mktemp("faults")
+    with full_stack.running(data, models_dir, model=model, gate_questions=4, train_epochs=EPOCHS) as stack:
         yield stack
 
 

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import torch
 from langchain_core.embeddings import Embeddings
-from tokenizers import ByteLevelBPETokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from bot import db, feedback, indexes
 from bot.desk import Desk
@@ -21,13 +19,9 @@ from bot.lexical import stems
 from bot.records import Feedback
 from bot.settings import Settings
 from ingest import sample
+from tests import tiny
 from workers.style.lessons import Lesson, lesson
 from workers.style.splitting import split
-
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 class WordsInABag(Embeddings):
@@ -86,25 +80,8 @@ def server() -> Iterator[type[ModelServer]]:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    words = ByteLevelBPETokenizer()
-    text = [(sample.FOLDER / "rewrites.jsonl").read_text(encoding="utf-8")]
-    words.train_from_iterator(text, vocab_size=800, special_tokens=["<|im_start|>", "<|im_end|>"], show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words._tokenizer, eos_token="<|im_end|>")
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
     torch.set_num_threads(1)  # for so small a model, threads only wait for each other
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny.make(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
