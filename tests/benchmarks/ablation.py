@@ -1,10 +1,10 @@
 """What each guard of the style training is worth: style gained against facts moved, over several seeds.
 
-`python -m tests.benchmarks.ablation [--unknown DIR] [--seeds 3]`: the sample company's approved rewrites, and, from a
-folder of entity_questions, rows whose facts stand in no passage, as if reviewers had approved what the documents do not
-say. Curation would refuse those; here they are forced past it, so that the other guards can be seen. What a version
-makes of the sentence that the base would quote is measured raw: greedy, as it comes from the model, without the checks
-that stop an unsupported sentence.
+`python -m tests.benchmarks.ablation [--unknown DIR] [--seeds 3] [--notes FILE]`: the sample company's approved
+rewrites, and, from a folder of entity_questions, rows whose facts stand in no passage, as if reviewers had approved
+what the documents do not say. Curation would refuse those; here they are forced past it, so that the other guards can
+be seen. What a version makes of the sentence that the base would quote is measured raw: greedy, as it comes from the
+model, without the checks that stop an unsupported sentence. With a file of notes, a run that was cut off goes on.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[one.name for one in VARIANTS])
+    parser.add_argument("--notes", type=Path, help="what is done of a run with these arguments; it goes on from there")
     chosen = parser.parse_args()
     disable_progress_bar()
     models = load_settings().models.resolve()
@@ -86,22 +88,47 @@ def main() -> None:
             rows = prepared(stack.desk, chosen.unknown)
             asked = questions(stack.desk)
         settings = stack.desk.settings.model_copy(update={"train_epochs": chosen.epochs})
-        begun = time.perf_counter()
-        sorted_rows = known.sort(
-            stack.desk, rows, answering(settings), prompts_each=2, samples=4, seed=Recipe.of(settings).seed
-        )
-        print(f"{len(rows)} rows, sorted in {time.perf_counter() - begun:.0f} s: {sorted_rows.mix}", flush=True)
-        base, tokenizer, _ = load_base(settings)
-        show("base", [measured(base, tokenizer, asked)])
+        notes = Notes(chosen.notes)
         variants = [one for one in VARIANTS if one.name in chosen.only]
+        kept = notes.once("known rows", lambda: known_rows(stack.desk, settings, rows))
+        taught = [row for row in rows if row.feedback_id in kept]
+        base, tokenizer, _ = load_base(settings)
+        show("base", [notes.once("base", lambda: measured(base, tokenizer, asked))])
         runs: dict[str, list[dict[str, float]]] = {one.name: [] for one in variants}
         for seed in range(chosen.seeds):  # the variants in turns, so that a run that is cut off has said of all
             for guards in variants:
-                kept = sorted_rows.kept if guards.known_only else rows
-                runs[guards.name].append(run(stack.desk, settings, guards, kept, asked, seed))
-                show(f"{guards.name}, seed {seed}", runs[guards.name][-1:])
+                name, of = f"{guards.name}, seed {seed}", taught if guards.known_only else rows
+                done = notes.once(name, partial(run, stack.desk, settings, guards, of, asked, seed))
+                runs[guards.name].append(done)
+                show(name, [done])
         for name, several in runs.items():
             show(name, several)
+
+
+class Notes:
+    """What is done, by its name, a line each in a file where there is one."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        lines = file.read_text().splitlines() if file and file.exists() else []
+        self._done: dict[str, Any] = dict(map(json.loads, lines))
+
+    def once(self, name: str, work: Callable[[], Any]) -> Any:
+        """What came of the work, done now if it was not before."""
+        if name not in self._done:
+            self._done[name] = work()
+            if self._file:
+                with self._file.open("a") as file:
+                    file.write(json.dumps([name, self._done[name]]) + "\n")
+        return self._done[name]
+
+
+def known_rows(desk: Desk, settings: Settings, rows: Sequence[Feedback]) -> list[int]:
+    """The ids of the rows that the Unknown filter keeps."""
+    begun, seed = time.perf_counter(), Recipe.of(settings).seed
+    found = known.sort(desk, rows, answering(settings), prompts_each=2, samples=4, seed=seed)
+    print(f"{len(rows)} rows, sorted in {time.perf_counter() - begun:.0f} s: {found.mix}", flush=True)
+    return [row.feedback_id for row in found.kept]
 
 
 def prepared(desk: Desk, unknown: Path | None) -> list[Feedback]:
