@@ -15,17 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot import ground, prompts, sentences
-from bot.claims import facts
 from bot.desk import Desk
 from bot.examples import Example
-from bot.lexical import stems
 from bot.records import Feedback
 
 Known = Literal["HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown"]
 KINDS: tuple[Known, ...] = ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
 SHOTS = 2  # the paper's four do not fit a small model's window beside four passages
 TEMPERATURE = 0.5
-LEAST_SAID = 0.6  # of a sentence's content words, its figures all of them, and it counts as said
 
 Messages = tuple[dict[str, str], ...]
 Tell = Callable[[Sequence[Messages], float], list[str]]
@@ -62,20 +59,9 @@ def sort(desk: Desk, rows: Sequence[Feedback], tell: Tell, *, prompts_each: int,
 
 
 def says(said: str, right: str) -> bool:
-    """Whether an answer says what one sentence of the right answer says: its figures, and most of its other words. What
-    claims nothing cannot be missed."""
-    spoken, told = set(stems(said)), facts.figures(sentences.without_markers(said))
-    claims = [
-        (wanted, figures)
-        for sentence in map(sentences.without_markers, sentences.split(right))
-        for wanted, figures in [(set(stems(facts.without(sentence))) - ground.COURTESY, facts.figures(sentence))]
-        if wanted or figures
-    ]
-    return not claims or any(
-        len(wanted & spoken) >= LEAST_SAID * len(wanted)
-        and all(any(figure.agrees(other) for other in told) for figure in figures)
-        for wanted, figures in claims
-    )
+    """Whether an answer says what one sentence of the right answer says. What claims nothing cannot be missed."""
+    claims = [sentence for sentence in sentences.split(right) if not ground.says("", sentence)]
+    return not claims or any(ground.says(said, sentence) for sentence in claims)
 
 
 def _kind(greedy: Sequence[bool]) -> Known:
