@@ -18,13 +18,13 @@ from langchain_core.embeddings import Embeddings
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from bot.errors import AdapterRefused, ModelBusy, ModelUnavailable
+from bot.priority import BACKGROUND, HEADER, PATIENCE
 from bot.records import Adapter
 from bot.settings import Settings
 
 REMEMBERED_VECTORS = 4_096  # 1.5 KB each: a question is embedded once, not by search, evidence and pins each
 EMBEDDING_BATCH = 128  # texts a request: 128 chunks are some 150 KB; our server takes 256 texts and 1 MB
 ADAPTER_TIMEOUT_SECONDS = 60
-GIVING_WAY = {"X-Frontdesk-Priority": "background"}  # vLLM takes no notice of it
 
 
 def chat(
@@ -34,12 +34,12 @@ def chat(
     first."""
     return ChatOpenAI(
         model=adapter or settings.model,
-        default_headers=GIVING_WAY if background else None,
+        default_headers=_headers(background),
         base_url=f"{settings.model_url}/v1",
         api_key=settings.model_api_key,
         temperature=0,
         max_completion_tokens=most_tokens or settings.max_answer_tokens,
-        timeout=settings.request_timeout_seconds,
+        timeout=_patience(settings, background),
         max_retries=0,
         streaming=True,
     )
@@ -49,15 +49,24 @@ def embeddings(settings: Settings, *, model: str | None = None, background: bool
     """The embedding model: unit vectors, so that a dot product is a cosine. In the background it gives way to all."""
     client = OpenAIEmbeddings(
         model=model or settings.embedding_model,
-        default_headers=GIVING_WAY if background else None,
+        default_headers=_headers(background),
         openai_api_base=f"{settings.model_url}/v1",
         openai_api_key=settings.model_api_key,
         check_embedding_ctx_length=False,  # that would send token ids of another model's tokenizer
         chunk_size=EMBEDDING_BATCH,
-        request_timeout=settings.request_timeout_seconds,
+        request_timeout=_patience(settings, background),
         max_retries=1,
     )
     return _Embeddings(settings, client, _Vectors(0 if background else REMEMBERED_VECTORS))
+
+
+def _headers(background: bool) -> dict[str, str] | None:
+    return {HEADER: BACKGROUND} if background else None
+
+
+def _patience(settings: Settings, background: bool) -> float:
+    """Seconds to wait for the server's next word: as long as it may take for the whole."""
+    return settings.request_timeout_seconds * (PATIENCE if background else 1)
 
 
 class _Vectors:

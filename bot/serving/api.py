@@ -23,8 +23,9 @@ from transformers.utils.logging import disable_progress_bar
 from bot import db, indexes
 from bot.errors import FrontdeskError, ModelMissing
 from bot.log import get_log, set_up_logging
+from bot.priority import BACKGROUND, HEADER
 from bot.serving.chat import Chat
-from bot.serving.embeddings import BACKGROUND, Embedder
+from bot.serving.embeddings import Embedder
 from bot.serving.engine import Engine
 from bot.serving.gate import Gate
 from bot.serving.lanes import cores
@@ -65,8 +66,8 @@ def _chat_route(engine: Engine, metrics: Metrics) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/chat/completions")
-    async def chat(request: Request, body: ChatBody, x_frontdesk_priority: Annotated[str, Header()] = "") -> Response:
-        return await Chat(engine, metrics, body, x_frontdesk_priority == BACKGROUND).answer(request)
+    async def chat(request: Request, body: ChatBody, priority: Annotated[str, Header(alias=HEADER)] = "") -> Response:
+        return await Chat(engine, metrics, body, priority == BACKGROUND).answer(request)
 
     return router
 
@@ -98,11 +99,11 @@ def _embeddings_route(embedders: Mapping[str, Embedder]) -> APIRouter:
     router = APIRouter()
 
     @router.post("/v1/embeddings")
-    async def embeddings(body: EmbeddingsBody, x_frontdesk_priority: Annotated[str, Header()] = "") -> Json:
+    async def embeddings(body: EmbeddingsBody, priority: Annotated[str, Header(alias=HEADER)] = "") -> Json:
         if body.model not in embedders:
             names = ", ".join(f"'{name}'" for name in embedders)
             raise UnknownModel(f"The embedding model '{body.model}' does not exist; this server has {names}.")
-        found = await embedders[body.model].embed_soon(body.texts, x_frontdesk_priority == BACKGROUND)
+        found = await embedders[body.model].embed_soon(body.texts, priority == BACKGROUND)
         whole = body.encoding_format == "float"
         data = [
             {

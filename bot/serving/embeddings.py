@@ -10,8 +10,6 @@ from bot.log import get_log
 from bot.serving.encoders import Embedded, Encoder, choose
 from bot.serving.lanes import Lane
 
-BACKGROUND = "background"  # the value of the header X-Frontdesk-Priority that asks for that lane
-
 
 class Embedder:
     """Embeds texts under a model's name. Any thread may call it."""

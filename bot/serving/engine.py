@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.log import get_log
+from bot.priority import PATIENCE
 from bot.serving import attention
 from bot.serving.apart import apart
 from bot.serving.batch import Batch
@@ -37,7 +38,6 @@ from bot.serving.tally import Tally
 SLOTS = 8
 PLACES = 8
 DEADLINE_SECONDS = 120.0
-BACKGROUND_PATIENCE = 5  # times as long: others go first, and a gate that loses an answer has to begin anew
 LINGER_SECONDS = 5.0  # how long the thread waits for more work before it ends
 LOOK_SECONDS = 0.1  # between two looks at requests whose adapter is on its way, or at whether the program ends
 
@@ -138,7 +138,7 @@ class Engine:
         self._queues.check_room(request.background, self._batch.free)
         owner, arriving = (None, None) if request.adapter is None else self._rack.find(request.adapter)
         prompt = self._prompt(request, owner.virtual_tokens if owner else 0)
-        seconds = self._deadline_seconds * (BACKGROUND_PATIENCE if request.background else 1)
+        seconds = self._deadline_seconds * (PATIENCE if request.background else 1)
         row = Row(request, prompt, seconds, owner, arriving)
         with self._queues.lock:
             self._queues.check_room(request.background, self._batch.free)

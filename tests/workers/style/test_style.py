@@ -14,9 +14,10 @@ import torch
 from given_training import started
 from given_voices import HOUSE, PLAIN, Voice, examined_as
 
-from bot import adapters, consult, db, feedback, ground, jobs, prompts, telling, training
+from bot import adapters, consult, db, feedback, ground, jobs, model, prompts, telling, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
+from bot.priority import PATIENCE
 from bot.quality.answers import AnswerReport
 from bot.records import Adapter, Feedback
 from bot.serving.adapters import read_adapter
@@ -124,6 +125,11 @@ def test_who_works_in_the_background_lets_customers_go_first(desk: Desk, server:
     for one in (desk, replace(desk, background=True)):
         list(telling.words(one, None, 8, consult.messages(desk, prompts.load("answer"), "How long?", [])))
     assert server.priorities == ["", "background"]
+
+
+def test_who_works_in_the_background_waits_as_long_as_the_server_may_take(settings: Settings) -> None:
+    waits = [model.chat(settings, None, background=background).request_timeout for background in (False, True)]
+    assert waits == [settings.request_timeout_seconds, PATIENCE * settings.request_timeout_seconds]
 
 
 @pytest.mark.parametrize(
