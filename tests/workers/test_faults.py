@@ -24,7 +24,7 @@ PROCESSES = ("broker", "model", "beat", "watcher", "ui")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Stack]:
     """With a model that is learned from in seconds, over many epochs: time enough to be killed in."""
-    model = tiny.make(tmp_path_factory.mktemp("models") / "tiny")
+    model = str(tiny.make(tmp_path_factory.mktemp("models") / "tiny"))
     data = tmp_path_factory.mktemp("faults")
     with full_stack.running(data, models_dir, model=model, gate_questions=4, train_epochs=EPOCHS) as stack:
         yield stack
