@@ -16,8 +16,8 @@ from tests.full_stack import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(1500)
 
-# the workers and Chroma are killed in tests of their own
 EPOCHS = 10
+# the workers and Chroma are killed in tests of their own
 PROCESSES = ("broker", "model", "beat", "watcher", "ui")
 
 
