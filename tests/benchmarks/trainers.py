@@ -114,9 +114,8 @@ def theirs(
     )
     clock = _Clock()
     shown = _dataset(_in_our_order(learn, recipe))
-    optimizer = torch.optim.AdamW(
-        [one for one in student.parameters() if one.requires_grad], lr=recipe.learning_rate, weight_decay=0.0
-    )
+    learned = [one for one in student.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
     rates = LambdaLR(optimizer, recipe.schedule(len(shown) // recipe.rows_per_batch))
     trainer = SFTTrainer(
         student,

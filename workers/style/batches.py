@@ -112,15 +112,16 @@ def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     """The same for each answer: (rows,)."""
     reader, virtual = soft.split(model)
     front = soft.before(reader, virtual, batch.prefix[0])
-    read = reader(inputs_embeds=front[None], use_cache=True, logits_to_keep=1).past_key_values
+    read = reader.base_model(inputs_embeds=front[None], use_cache=True).past_key_values  # without the head
     read.batch_repeat_interleave(len(batch.tokens))  # the gradient flows back through it
-    logits = reader(
+    states = reader.base_model(
         input_ids=batch.tokens,
         attention_mask=pad(batch.mask, (len(virtual), 0), value=1),
         position_ids=batch.positions + len(virtual),
         past_key_values=read,
-        logits_to_keep=batch.labels.shape[1] + 1,  # the token before the answer predicts its first token
-    ).logits[:, :-1]
+    ).last_hidden_state
+    before = slice(-batch.labels.shape[1] - 1, -1)  # each token is predicted at the one before it
+    logits = reader.get_output_embeddings()(states[:, before])
     said = log_softmax(logits.float(), dim=-1)
     itself = said.gather(-1, batch.labels[..., None])[..., 0] * batch.weights
     as_the_base = (said.gather(-1, batch.likely.tokens) * batch.likely.chances).sum(dim=-1)

@@ -50,7 +50,7 @@ class Course:
         self.student, self._recipe, self._tell, self._loss = student, recipe, tell, loss
         self._to_learn, self._examined = list(to_learn), examined
         self._parameters = [one for one in student.parameters() if one.requires_grad]
-        self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
         self.steps = recipe.epochs * len(to_learn)
         self.bf16 = has_bfloat16() if recipe.bf16 is None else recipe.bf16
         self._schedule = LambdaLR(self._optimizer, recipe.schedule(self.steps))

@@ -186,11 +186,13 @@ def memory_plan(settings: Settings, recipe: Recipe, lessons: Sequence[Lesson]) -
 
 
 def load_base(settings: Settings) -> tuple[Any, Any, str]:
-    """The base model, its tokenizer and the device: bfloat16 on a GPU, float32 on a CPU."""
+    """The base model, its tokenizer and the device: bfloat16 on a GPU, float32 on a CPU. There attention is written
+    out, since the backward pass of torch's own takes a sixth of a step."""
     folder = weights.locate(settings.model, settings)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = torch.bfloat16 if device == "cuda" else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
+    device, precision, attention = (
+        ("cuda", torch.bfloat16, "sdpa") if torch.cuda.is_available() else ("cpu", torch.float32, "eager")
+    )
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision, attn_implementation=attention)
     return model.to(device), AutoTokenizer.from_pretrained(folder), device
 
 
