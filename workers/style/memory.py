@@ -21,6 +21,7 @@ MOMENTS = 2
 # Floats a token that a layer keeps: eight of the hidden size (two norms, their inputs, queries, attention's result, the
 # two outputs), keys and values with their rotations, four of the intermediate size (gate, its activation, up, product).
 HIDDEN_KEPT, KEYS_KEPT, INTERMEDIATE_KEPT = 8, 4, 4
+SCORES_KEPT = 2  # floats a token, head and token that it looks at, where attention is written out, as on a CPU
 LOGITS_KEPT = 3  # as the model gives them, in float32, and their gradient
 HEADROOM = 0.9  # of the memory that is free
 _MEMINFO = Path("/proc/meminfo")
@@ -139,8 +140,10 @@ def _activations(config: dict[str, Any], recipe: Recipe, lessons: Sequence[Lesso
     hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     heads = int(config["num_attention_heads"])
     keys = hidden * int(config.get("num_key_value_heads") or heads) // heads
-    kept = HIDDEN_KEPT * hidden + KEYS_KEPT * keys + INTERMEDIATE_KEPT * inner
+    kept: float = HIDDEN_KEPT * hidden + KEYS_KEPT * keys + INTERMEDIATE_KEPT * inner
     longest = max((_characters(one) for one in lessons), default=0) / CHARACTERS_PER_TOKEN + recipe.virtual_tokens
+    if size == FLOAT:
+        kept += SCORES_KEPT * heads * longest
     answer = max((len(one.answer) for one in lessons), default=0) / CHARACTERS_PER_TOKEN
     layers = int(config["num_hidden_layers"]) * recipe.rows_per_batch * longest * kept * size
     logits = LOGITS_KEPT * recipe.rows_per_batch * (answer + 2) * int(config["vocab_size"]) * FLOAT
