@@ -140,10 +140,9 @@ def _activations(config: dict[str, Any], recipe: Recipe, lessons: Sequence[Lesso
     hidden, inner = int(config["hidden_size"]), int(config["intermediate_size"])
     heads = int(config["num_attention_heads"])
     keys = hidden * int(config.get("num_key_value_heads") or heads) // heads
-    kept: float = HIDDEN_KEPT * hidden + KEYS_KEPT * keys + INTERMEDIATE_KEPT * inner
     longest = max((_characters(one) for one in lessons), default=0) / CHARACTERS_PER_TOKEN + recipe.virtual_tokens
-    if size == FLOAT:
-        kept += SCORES_KEPT * heads * longest
+    scores = SCORES_KEPT * heads * longest if size == FLOAT else 0
+    kept = HIDDEN_KEPT * hidden + KEYS_KEPT * keys + INTERMEDIATE_KEPT * inner + scores
     answer = max((len(one.answer) for one in lessons), default=0) / CHARACTERS_PER_TOKEN
     layers = int(config["num_hidden_layers"]) * recipe.rows_per_batch * longest * kept * size
     logits = LOGITS_KEPT * recipe.rows_per_batch * (answer + 2) * int(config["vocab_size"]) * FLOAT
