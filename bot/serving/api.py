@@ -30,7 +30,6 @@ from bot.serving.engine import Engine
 from bot.serving.gate import Gate
 from bot.serving.lanes import cores
 from bot.serving.metrics import Metrics
-from bot.serving.precision import has_bfloat16
 from bot.serving.problems import answer_problems
 from bot.serving.refusals import UnknownModel
 from bot.serving.rerank import rerank_route
@@ -162,9 +161,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """Load all models and answer until stopped; the port opens when everything is ready."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(cores())
-    # without bfloat16, 8 bits are slower than float32
-    eight_bits = has_bfloat16() if settings.model_weights == "auto" else settings.model_weights == "int8"
-    engine = Engine.load(settings.model, locate(settings.model, settings), eight_bits)
+    engine = Engine.load(settings.model, locate(settings.model, settings), settings.model_weights != "float")
     engine.warm_up()
     key = settings.model_api_key.get_secret_value()
     app = create_app(engine, load_embedders(settings), key, [rerank_route(settings)])

@@ -25,6 +25,7 @@ from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixed import mix_adapters_into
 from bot.serving.mixing import Adaptation
+from bot.serving.precision import has_bfloat16
 from bot.serving.prefixes import Prefixes
 from bot.serving.prompt import Prompter
 from bot.serving.queues import Queues
@@ -79,14 +80,15 @@ class Engine:
 
     @classmethod
     def load(cls, name: str, folder: Path, eight_bits: bool = False) -> "Engine":
-        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or 8 bits beside bf16 there."""
+        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or 8 bits there, beside states in bf16
+        where the processor computes in it."""
         return apart(partial(cls._load, name, folder, eight_bits))
 
     @classmethod
     def _load(cls, name: str, folder: Path, eight_bits: bool) -> "Engine":
         gpu = torch.cuda.is_available()
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        precision = torch.bfloat16 if gpu or eight_bits else torch.float32
+        precision = torch.bfloat16 if gpu or (eight_bits and has_bfloat16()) else torch.float32
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=precision)
         return cls(model.to("cuda" if gpu else "cpu"), tokenizer, name, folder, eight_bits=eight_bits and not gpu)
 

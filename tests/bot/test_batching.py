@@ -33,6 +33,7 @@ from bot.serving.slots import Remembered, Slots
 from bot.serving.text import PieceDecoder
 from tests.bot.test_serving import byte_tokenizer, until
 
+PRECISIONS = (torch.float32, torch.bfloat16)  # of the states beside weights of 8 bits
 STEP_SECONDS = 0.01
 CLIENTS = 8
 SYSTEM = "You answer customers from the company's own documents, in its own voice, and you never guess. "
@@ -90,8 +91,9 @@ def adapters(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 def make_engine(folder: Path) -> Callable[..., Engine]:
     """An engine; `before` is called with the number of tokens before each forward of the model."""
 
-    def make(before: Callable[[int], None] = lambda tokens: None, **options: Any) -> Engine:
-        precision = torch.bfloat16 if options.get("eight_bits") else torch.float32
+    def make(
+        before: Callable[[int], None] = lambda tokens: None, precision: torch.dtype = torch.float32, **options: Any
+    ) -> Engine:
         model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
         model.register_forward_pre_hook(
             lambda module, positional, named: before(named["input_ids"].shape[1]), with_kwargs=True
@@ -487,11 +489,12 @@ def test_an_adapter_speaks_as_in_peft(
     assert alone(engine, asked(adapter=name)) == by_transformers(reference, asked())[0]
 
 
-@pytest.mark.parametrize("eight_bits", [False, True])
+@pytest.mark.parametrize(
+    ("eight_bits", "precision"), [(False, torch.float32), (True, torch.float32), (True, torch.bfloat16)]
+)
 def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
-    folder: Path, adapters: dict[str, Path], eight_bits: bool
+    folder: Path, adapters: dict[str, Path], eight_bits: bool, precision: torch.dtype
 ) -> None:
-    precision = torch.bfloat16 if eight_bits else torch.float32
     model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
     table = model.get_input_embeddings().weight.detach()
     mix, mixed = mix_adapters_into(model, eight_bits)
@@ -526,10 +529,11 @@ def test_adapters_mixed_in_one_batch_speak_as_alone(
     assert len(set(expected)) == len(expected)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_adapters_mixed_in_one_batch_of_eight_bits_begin_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path]
+    make_engine: Callable[..., Engine], adapters: dict[str, Path], precision: torch.dtype
 ) -> None:
-    engine, single = make_engine(slowly, eight_bits=True), make_engine(eight_bits=True)
+    engine, single = (make_engine(how, precision, eight_bits=True) for how in (slowly, lambda _: None))
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
@@ -716,9 +720,10 @@ def test_memory_that_holds_no_numbers_spoils_no_answer(
     assert together(make_engine(slowly), requests) == expected
 
 
-def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many() -> None:
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many(precision: torch.dtype) -> None:
     torch.manual_seed(0)
-    plain, states = torch.nn.Linear(64, 48, dtype=torch.bfloat16), torch.randn(1, 40, 64, dtype=torch.bfloat16)
+    plain, states = torch.nn.Linear(64, 48, dtype=precision), torch.randn(1, 40, 64, dtype=precision)
     states[0, 4] *= 1000  # were states rounded to 8 bits by one scale, it would drown the others
     short = EightBitLinear(plain.weight.detach(), plain.bias.detach())
 
@@ -726,14 +731,16 @@ def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many() -> None:
 
     few = torch.cat([short(states[:, at : at + 8]) for at in range(0, 40, 8)], dim=1)
     for found in (many, few):
+        assert found.dtype == precision
         assert ((found - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
     assert not torch.equal(many, few)  # one is not the other under two names
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("rank", [1, 16, 20])
-def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int) -> None:
+def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int, precision: torch.dtype) -> None:
     torch.manual_seed(0)
-    down, up, states = torch.randn(rank, 64), torch.randn(48, rank), torch.randn(40, 64, dtype=torch.bfloat16)
+    down, up, states = torch.randn(rank, 64), torch.randn(48, rank), torch.randn(40, 64, dtype=precision)
     up *= torch.logspace(-3, 3, rank)  # were one rank's scale the others', they would be lost
     rounded, short = rounded_pair(down, up)
 
@@ -748,7 +755,7 @@ def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int) -> None
 
 def test_eight_bits_of_a_width_that_the_kernel_cannot_read_are_multiplied_otherwise() -> None:
     torch.manual_seed(0)
-    weight, states = torch.randn(5, 7), torch.randn(1, 3, 7, dtype=torch.bfloat16)
-    exact = states.float() @ weight.T
+    weight, states = torch.randn(5, 7, dtype=torch.bfloat16), torch.randn(1, 3, 7, dtype=torch.bfloat16)
+    exact = states.float() @ weight.float().T
 
     assert (EightBitLinear(weight, None)(states).float() - exact).norm() / exact.norm() < 0.02

@@ -275,3 +275,16 @@ def test_questions_without_an_answer_are_counted(engine: sa.Engine, staff_page: 
     told(engine, answer(index(engine), "I could not find that.", abstained=True))
     page = staff_page("insights").run()
     assert page.metric[1].value == "100 %"
+
+
+@pytest.mark.parametrize(("new", "said"), [(12, "12 of 30 new approved rows"), (60, "60 new approved rows")])
+def test_more_rows_than_a_run_needs_are_not_counted_against_it(new: int, said: str) -> None:
+    def draw(new: int) -> None:
+        from bot.training import Outlook
+        from ui.adapters import draw_outlook
+
+        draw_outlook(Outlook(due=False, new=new, needed=30, days=14, late_at=None, reason="soon"))
+
+    page = AppTest.from_function(draw, args=(new,)).run()
+
+    assert f">{said}<" in shown(page)

@@ -7,7 +7,7 @@ not replayed: they are said in the voice that is to go.
 
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
 LIKELIEST = 32  # tokens at each place of an answer; others are hardly ever said
-TOGETHER = 24
+TOGETHER, TOKENS_TOGETHER = 100, 12_000  # prompts that are answered at a time, and tokens of theirs
 
 
 def lessons(base: Any, tokenizer: Any, count: int, seed: int) -> list[Lesson]:
@@ -52,31 +52,35 @@ def told(
     asked: Sequence[Sequence[dict[str, str]]],
     most_tokens: int = MOST_TOKENS,
     temperature: float = 0.0,
+    exact: bool = False,
 ) -> list[str]:
     """A model's answers to chats; greedy at temperature 0."""
     prompter = Prompter(tokenizer)
     prompts = [prompter.tokens(tuple(messages)) for messages in asked]
-    return continued(model, tokenizer, prompts, most_tokens, temperature)
+    return continued(model, tokenizer, prompts, most_tokens, temperature, exact)
 
 
 @torch.inference_mode()
 def continued(
-    model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], most_tokens: int, temperature: float = 0.0
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Sequence[int]],
+    most_tokens: int,
+    temperature: float = 0.0,
+    exact: bool = False,
 ) -> list[str]:
-    """What a model writes after each prompt, several of like length at a time; in bfloat16 where the machine computes
-    in it, which is faster."""
+    """What a model writes after each prompt, many of like length at a time. Where the machine computes in bfloat16 it
+    does, which is faster, unless it is to be `exact`: there near ties fall as the order of sums does."""
     was_training = model.training
     model.eval()
     reader, virtual = soft.split(model)
-    if has_bfloat16() and reader.dtype != torch.bfloat16:
+    if has_bfloat16() and not exact and reader.dtype != torch.bfloat16:
         reader, virtual = copy.deepcopy(reader).to(torch.bfloat16), virtual.to(torch.bfloat16)
     said = [""] * len(prompts)
-    ranked = sorted(range(len(prompts)), key=lambda n: len(prompts[n]))
     sampling: dict[str, Any] = {"do_sample": False}
     if temperature:
         sampling = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
-    for start in range(0, len(ranked), TOGETHER):
-        several = ranked[start : start + TOGETHER]
+    for several in _alike(prompts):
         read = [soft.before(reader, virtual, torch.tensor(prompts[n], device=reader.device)) for n in several]
         mask = [torch.ones(len(one), dtype=torch.long, device=reader.device) for one in read]
         tokens = reader.generate(
@@ -90,3 +94,15 @@ def continued(
             said[n] = text.strip()
     model.train(was_training)
     return said
+
+
+def _alike(prompts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """The numbers of the prompts, those of like length together, as many as are read at a time."""
+    several = list[int]()
+    for n in sorted(range(len(prompts)), key=lambda n: len(prompts[n])):
+        if (several and len(prompts[n]) * (len(several) + 1) > TOKENS_TOGETHER) or len(several) == TOGETHER:
+            yield several
+            several = []
+        several.append(n)
+    if several:
+        yield several

@@ -43,8 +43,8 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     prompter = Prompter(tokenizer)
     chats = [({"role": "user", "content": question},) for question, _ in questions]
     with student.disable_adapter():
-        before = told(student, tokenizer, chats, MOST_TOKENS)
-    after = told(student, tokenizer, chats, MOST_TOKENS)
+        before = told(student, tokenizer, chats, MOST_TOKENS, exact=True)
+    after = told(student, tokenizer, chats, MOST_TOKENS, exact=True)
     right = [
         (overlap.holds(one, [answer]), overlap.holds(other, [answer]))
         for one, other, (_, answer) in zip(before, after, questions, strict=True)
