@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     # models: a name from `frontdesk models list`, a folder, or a hub id
     model: str = "smollm2-135m-consultant"
-    model_weights: Literal["auto", "float", "int8"] = "auto"  # on a CPU; a GPU has bf16
+    model_weights: Literal["int8", "float"] = "int8"  # on a CPU; a GPU has bf16
     embedding_model: str = "all-minilm-l6-v2"
 
     # consulting

@@ -161,7 +161,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """Load all models and answer until stopped; the port opens when everything is ready."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # a log is no terminal
     torch.set_num_threads(cores())
-    engine = Engine.load(settings.model, locate(settings.model, settings), settings.model_weights != "float")
+    engine = Engine.load(settings.model, locate(settings.model, settings), settings.model_weights == "int8")
     engine.warm_up()
     key = settings.model_api_key.get_secret_value()
     app = create_app(engine, load_embedders(settings), key, [rerank_route(settings)])

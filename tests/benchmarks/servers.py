@@ -67,7 +67,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def frontdesk(name: str, models: Path, adapters: Mapping[str, Path], weights: str = "auto") -> Iterator[Server]:
+def frontdesk(name: str, models: Path, adapters: Mapping[str, Path], weights: str = "int8") -> Iterator[Server]:
     """Our server with these adapters loaded."""
     port = _free_port()
     with tempfile.TemporaryDirectory() as data:

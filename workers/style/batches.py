@@ -110,6 +110,15 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
 
 def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     """The same for each answer: (rows,)."""
+    said = likelihoods(model, batch)
+    itself = said.gather(-1, batch.labels[..., None])[..., 0] * batch.weights
+    as_the_base = (said.gather(-1, batch.likely.tokens) * batch.likely.chances).sum(dim=-1)
+    return -(itself + as_the_base).sum(dim=-1)
+
+
+def likelihoods(model: Any, batch: Batch) -> torch.Tensor:
+    """log p of every token at each place of the answers, in fp32: (rows, longest answer, vocabulary). Shorter answers
+    stand at the end."""
     reader, virtual = soft.split(model)
     front = soft.before(reader, virtual, batch.prefix[0])
     read = reader.base_model(inputs_embeds=front[None], use_cache=True).past_key_values  # without the head
@@ -122,10 +131,7 @@ def answer_losses(model: Any, batch: Batch) -> torch.Tensor:
     ).last_hidden_state
     before = slice(-batch.labels.shape[1] - 1, -1)  # each token is predicted at the one before it
     logits = reader.get_output_embeddings()(states[:, before])
-    said = log_softmax(logits.float(), dim=-1)
-    itself = said.gather(-1, batch.labels[..., None])[..., 0] * batch.weights
-    as_the_base = (said.gather(-1, batch.likely.tokens) * batch.likely.chances).sum(dim=-1)
-    return -(itself + as_the_base).sum(dim=-1)
+    return log_softmax(logits.float(), dim=-1)
 
 
 def held_out_loss(model: Any, examined: Sequence[Any], loss: Loss = answer_loss) -> float:

@@ -17,12 +17,13 @@ from torch.nn.utils.rnn import pad_sequence
 from bot.serving.precision import has_bfloat16
 from bot.serving.prompt import Prompter
 from workers.style import soft
-from workers.style.batches import Example, Likely
+from workers.style.batches import Example, Likely, likelihoods, padded
 from workers.style.general import REPLAYED
 from workers.style.lessons import Lesson
 
 MOST_TOKENS = 64
 LIKELIEST = 32  # tokens at each place of an answer; others are hardly ever said
+READ_TOGETHER = 8  # answers
 TOGETHER, TOKENS_TOGETHER = 100, 12_000  # prompts that are answered at a time, and tokens of theirs
 
 
@@ -35,15 +36,22 @@ def lessons(base: Any, tokenizer: Any, count: int, seed: int) -> list[Lesson]:
 
 def held(base: Any, examples: Sequence[Example]) -> list[Example]:
     """The examples with what the base finds likely, where the words themselves are not all that is learned."""
-    return [replace(one, likely=_likely(base, one)) if min(one.weights) < 1 else one for one in examples]
+    found, open_to_the_base = list(examples), [n for n, one in enumerate(examples) if min(one.weights) < 1]
+    for start in range(0, len(open_to_the_base), READ_TOGETHER):
+        some = open_to_the_base[start : start + READ_TOGETHER]
+        for n, likely in zip(some, _likely(base, [examples[n] for n in some]), strict=True):
+            found[n] = replace(examples[n], likely=likely)
+    return found
 
 
 @torch.no_grad()  # and not inference mode: what is likely takes part in a backward pass
-def _likely(base: Any, one: Example) -> Likely:
-    tokens = torch.tensor([one.tokens], device=base.device)
-    logits = base(input_ids=tokens, logits_to_keep=one.answer + 1).logits[0, :-1]
-    chances, likeliest = torch.softmax(logits.float(), dim=-1).topk(LIKELIEST)
-    return Likely(likeliest.cpu(), (chances / chances.sum(dim=-1, keepdim=True)).cpu())
+def _likely(base: Any, examples: Sequence[Example]) -> list[Likely]:
+    chances, likeliest = likelihoods(base, padded(examples, base.device)).exp().topk(LIKELIEST)
+    chances = chances / chances.sum(dim=-1, keepdim=True)
+    return [
+        Likely(tokens[-one.answer :].cpu(), chance[-one.answer :].cpu())
+        for one, tokens, chance in zip(examples, likeliest, chances, strict=True)
+    ]
 
 
 def told(

@@ -10,17 +10,15 @@ from typing import Any
 
 import torch
 from torch.nn.functional import kl_div
-from torch.nn.utils.rnn import pad_sequence
 
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
+from workers.style.batches import Example, likelihoods, padded
 from workers.style.general import PROBED
 from workers.style.keeping import told
 
 MOST_TOKENS = 32
 TOGETHER = 8  # chats that are read at a time
-
-Said = tuple[list[int], list[int]]  # a prompt's tokens, and the answer's
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
         for one, other, (_, answer) in zip(before, after, questions, strict=True)
     ]
     read = [
-        (prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
+        _read(prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
         for chat, said in zip(chats, before, strict=True)
         if said
     ]
@@ -65,28 +63,19 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     )
 
 
+def _read(prompt: Sequence[int], said: Sequence[int]) -> Example:
+    return Example((*prompt, *said), (1.0,) * len(said))
+
+
 @torch.inference_mode()
-def _apart(student: Any, read: Sequence[Said]) -> list[float]:
+def _apart(student: Any, read: Sequence[Example]) -> list[float]:
     """Mean KL(base || student) of the next tokens along what the base said, of each chat."""
     apart = []
     for start in range(0, len(read), TOGETHER):
         some = read[start : start + TOGETHER]
+        batch = padded(some, student.device)
         with student.disable_adapter():
-            likely = _next(student, some)
-        apart += [
-            float(kl_div(one, other, log_target=True, reduction="batchmean"))
-            for one, other in zip(_next(student, some), likely, strict=True)
-        ]
+            base = likelihoods(student, batch)
+        moved = kl_div(likelihoods(student, batch), base, log_target=True, reduction="none").sum(dim=-1)
+        apart += [float(row[-one.answer :].mean()) for row, one in zip(moved, some, strict=True)]
     return apart
-
-
-def _next(model: Any, read: Sequence[Said]) -> list[torch.Tensor]:
-    """Log-likelihoods of every next token along each answer: (tokens, vocabulary)."""
-    rows = [torch.tensor([*prompt, *said], device=model.device) for prompt, said in read]
-    tokens = pad_sequence(rows, batch_first=True)  # behind, where nothing looks that is asked for
-    behind = [tokens.shape[1] - len(prompt) for prompt, _ in read]
-    logits = model(input_ids=tokens, logits_to_keep=max(behind) + 1).logits
-    return [
-        torch.log_softmax(row[-after - 1 :][: len(said)].float(), dim=-1)
-        for row, after, (_, said) in zip(logits, behind, read, strict=True)
-    ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
 from bot.desk import Desk
 from bot.errors import TrainingRefused
@@ -19,6 +20,7 @@ from workers.style import factual, general, keeping, loop, memory
 from workers.style.batches import Example, answer_loss, batches, example
 from workers.style.lessons import Lesson, lesson
 from workers.style.memory import MemoryPlan, Need
+from workers.style.probes import closed_book
 from workers.style.recipe import Recipe
 from workers.style.train import load_base, memory_plan, train, with_adapter
 
@@ -132,6 +134,34 @@ def test_a_replay_leaves_the_base_where_it_is(
     assert both.weight == sum(batch.weight for batch in alone) == 2 * as_lesson.answer
     together = answer_loss(student, both).item()
     assert together == pytest.approx(sum(answer_loss(student, batch).item() for batch in alone), rel=1e-4)
+
+
+def test_prompts_are_answered_as_many_at_a_time_as_their_tokens_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "TOGETHER", 3)
+    monkeypatch.setattr(keeping, "TOKENS_TOGETHER", 20)
+    prompts = [[0] * length for length in (9, 2, 30, 2, 9, 2, 2, 9)]
+
+    # those of like length together: at most three, at most twenty tokens padded to the longest, and one in any case
+    assert list(keeping._alike(prompts)) == [[1, 3, 5], [6, 0], [4, 7], [2]]
+
+
+def test_what_is_known_by_heart_is_asked_in_floats(
+    settings: Settings, lessons: tuple[list[Lesson], list[Lesson]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, tokenizer, _ = load_base(settings)
+    precisions: list[torch.dtype] = []
+    monkeypatch.setattr(keeping, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(
+        LlamaForCausalLM,
+        "generate",
+        lambda model, **inputs: precisions.append(model.dtype) or torch.zeros(len(inputs["inputs_embeds"]), 1).long(),
+    )
+
+    for exact in (False, True):
+        keeping.told(base, tokenizer, [lessons[0][0].messages], exact=exact)
+    closed_book(with_adapter(base, Recipe.of(settings), settings.model), tokenizer, [("Who?", "nobody")])
+
+    assert precisions == [torch.bfloat16, *[torch.float32] * 3]
 
 
 def test_the_bases_answers_in_a_batch_are_those_it_gives_alone(
