@@ -35,7 +35,7 @@ down: install
 
 test: models
 	@echo "Running the tests."
-	@$(BIN)/python -m pytest
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest
 
 lint: install
 	@echo "Checking style and types."

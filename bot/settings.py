@@ -110,5 +110,6 @@ def load_settings(**overrides: Any) -> Settings:
 
 @functools.cache
 def inherited_environment() -> dict[str, str]:
-    """The environment that child processes start from."""
-    return dict(os.environ)
+    """The environment that child processes start from. Threads that wait for the next product sleep there, unless it
+    says otherwise: spinning they would hold a core that another program needs (`bot/serving/LOG.md`)."""
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
