@@ -200,12 +200,13 @@ def requeue(engine: sa.Engine, path: str) -> str:
     return lane
 
 
-def erase(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> None:
-    """Delete versions' chunks from the chunk table and the lexical index, and record what proves it so far, at once."""
+def erase(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> set[int]:
+    """Delete versions' chunks from the chunk table and the lexical index, and record what proves it so far, at once.
+    Returns those that had some: what somebody else has erased meanwhile keeps the proof that it has."""
     with db.writing(engine) as connection:
-        for version_id in version_ids:
-            _delete_chunks(connection, version_id)
-        _record_proof(connection, version_ids, proof)
+        erased = {version_id for version_id in version_ids if _delete_chunks(connection, version_id)}
+        _record_proof(connection, erased, proof)
+    return erased
 
 
 def record_proof(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> None:
@@ -214,7 +215,7 @@ def record_proof(engine: sa.Engine, version_ids: Sequence[int], proof: str) -> N
         _record_proof(connection, version_ids, proof)
 
 
-def _record_proof(connection: sa.Connection, version_ids: Sequence[int], proof: str) -> None:
+def _record_proof(connection: sa.Connection, version_ids: Collection[int], proof: str) -> None:
     chosen = sa.update(db.versions).where(db.versions.c.version_id.in_(version_ids))
     connection.execute(chosen.values(forgotten_at=db.now(), proof=proof))
 
@@ -247,9 +248,9 @@ def _waiting_fast(connection: sa.Connection) -> int:
     return connection.execute(waiting).scalar_one()
 
 
-def _delete_chunks(connection: sa.Connection, version_id: int) -> None:
+def _delete_chunks(connection: sa.Connection, version_id: int) -> int:
     lexical.forget(connection, version_id)
-    connection.execute(sa.delete(db.chunks).where(db.chunks.c.version_id == version_id))
+    return connection.execute(sa.delete(db.chunks).where(db.chunks.c.version_id == version_id)).rowcount
 
 
 def _set(connection: sa.Connection, document_id: int, **values: object) -> None:

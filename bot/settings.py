@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     # style
     train_min_rows: int = Field(default=30, ge=4)
-    train_epochs: int = Field(default=4, ge=1, le=50)
+    train_epochs: int = Field(default=3, ge=1, le=50)
     train_preference_epochs: int = Field(default=0, ge=0, le=10)
     train_learning_rate: float | None = Field(default=None, gt=0)  # None: what suits the method
     train_rank: int = Field(default=16, ge=1, le=256)

@@ -97,3 +97,20 @@ def test_erasing_twice_changes_nothing(desk: Desk) -> None:
     ledger.tombstone(desk.database, ["ferries.md"])
     assert erasure.erase_stale(desk) == 1
     assert erasure.erase_stale(desk) == 0
+
+
+def test_of_two_who_erase_at_once_the_slower_takes_no_proof_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_in(desk, ferries=FERRY)
+    ledger.tombstone(desk.database, ["ferries.md"])
+    forget = Knowledge.forget
+
+    def overtaken(knowledge: Knowledge, ids: Sequence[str]) -> None:
+        monkeypatch.setattr(Knowledge, "forget", forget)
+        erasure.erase_stale(desk)  # a worker does it all, while the other has only looked at what there is to do
+        monkeypatch.setattr(lexical, "search", lambda *_: pytest.fail("the text was searched for already"))
+        forget(knowledge, ids)
+
+    monkeypatch.setattr(Knowledge, "forget", overtaken)
+    erasure.erase_stale(desk)
+
+    assert [proof for _, _, proof in documents.proofs(desk.database, "ferries.md")] == ["gone"]

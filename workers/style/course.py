@@ -25,9 +25,9 @@ Sample = Callable[[], dict[str, str]]
 
 class Course:
     """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone,
-    `seconds_before` of those before it was cut off. After each epoch `keep` is given all that `go_on` needs, and
-    `sample` says how the student answers by then; `bf16` is whether its products are taken in bfloat16. A batch is
-    whatever the loss takes, with its `weight` and `real_tokens`."""
+    `seconds_before` of those before it was cut off. After each step `after_step` is called; after each epoch `keep` is
+    given all that `go_on` needs, and `sample` says how the student answers by then. `bf16` is whether its products are
+    taken in bfloat16. A batch is whatever the loss takes, with its `weight` and `real_tokens`."""
 
     def __init__(
         self,
@@ -38,13 +38,14 @@ class Course:
         tell: Tell,
         loss: Loss = answer_loss,
         sample: Sample | None = None,
+        after_step: Callable[[], None] = lambda: None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
         self.tokens, self.seconds, self.step = 0, 0.0, 0
         self.best = math.inf
         self.keep: Keep | None = None
         self.seconds_before, self._went_on_from = 0.0, 0
-        self._sample, self._samples = sample, list[dict[str, Any]]()
+        self._sample, self._samples, self._after_step = sample, list[dict[str, Any]](), after_step
         self._best_weights: dict[str, torch.Tensor] = {}
         self._rises = False
         self.student, self._recipe, self._tell, self._loss = student, recipe, tell, loss
@@ -149,6 +150,7 @@ class Course:
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)
         self._optimizer.step()
+        self._after_step()
         self._schedule.step()
         self._optimizer.zero_grad()
         return float(loss.item())

@@ -5,7 +5,7 @@ log-likelihoods are taken once, so that there is never a second model in memory.
 answers as little as the lessons say, so that no fact is preferred to another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,13 @@ class Pairs:
 
 
 def prefer(
-    student: Any, tokenizer: Any, recipe: Recipe, lessons: Sequence[Lesson], held_out: Sequence[Lesson], tell: Tell
+    student: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    lessons: Sequence[Lesson],
+    held_out: Sequence[Lesson],
+    tell: Tell,
+    after_step: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Learn from the lessons that have a worse answer; the best epoch remains, or what there was where none is better.
     Returns how many pairs there were and the curve of the loss; the loss of an indifferent student is log 2."""
@@ -49,7 +55,7 @@ def prefer(
     if not to_learn:
         return {"pairs": 0}
     examined = examined or to_learn
-    course = Course(student, recipe.preferring, to_learn, examined, tell, loss)
+    course = Course(student, recipe.preferring, to_learn, examined, tell, loss, after_step=after_step)
     course.run(held_out_loss(student, examined, loss))
     return {"pairs": sum(some.weight for some in to_learn), "curve": course.curve, "tokens": course.tokens}
 

@@ -8,7 +8,7 @@ way back, and the logits of the answers. LOG.md has the estimate beside what was
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,19 @@ _MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes of one way to train."""
+    """Bytes of one way to train. `directions` are those that an adapter is kept away from."""
 
     trainable: int
     weights: int
     gradients: int
     moments: int
     activations: int
+    directions: int = 0
 
     @property
     def total(self) -> int:
         """All of it at once."""
-        return self.weights + self.gradients + self.moments + self.activations
+        return self.weights + self.gradients + self.moments + self.activations + self.directions
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def plan(folder: Path, recipe: Recipe, lessons: Sequence[Lesson], *, half: bool,
     size = 2 if half else FLOAT
     activations = _activations(config, recipe, lessons, size)
     return MemoryPlan(
-        adapter=_need(parameters, added, activations, size),
+        adapter=replace(_need(parameters, added, activations, size), directions=_directions(shapes, recipe)),
         full=_need(parameters, parameters, activations, size),
         free=free,
     )
@@ -103,7 +104,8 @@ def in_words(need: Need) -> str:
     """What the memory goes to."""
     return (
         f"weights {gigabytes(need.weights)}, gradients {gigabytes(need.gradients)}, the optimizer's moments "
-        f"{gigabytes(need.moments)}, activations {gigabytes(need.activations)}"
+        f"{gigabytes(need.moments)}, activations {gigabytes(need.activations)}, what is to stay as it is "
+        f"{gigabytes(need.directions)}"
     )
 
 
@@ -129,6 +131,12 @@ def _learned(shapes: Mapping[str, tuple[int, int]], hidden: int, recipe: Recipe)
 def _added(rows: int, columns: int, recipe: Recipe) -> int:
     magnitude = rows if recipe.method == "dora" else 0
     return recipe.rank * (rows + columns) + magnitude
+
+
+def _directions(shapes: Mapping[str, tuple[int, int]], recipe: Recipe) -> int:
+    """Of every adapted layer; those that read the same share theirs, so it is a little less."""
+    adapted = [columns for name, (rows, columns) in shapes.items() if _is_adapted(name, rows)]
+    return sum(FLOAT * columns * recipe.still(columns) for columns in adapted)
 
 
 def _is_adapted(name: str, rows: int) -> bool:

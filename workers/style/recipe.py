@@ -25,6 +25,7 @@ LEARNING_RATES: dict[Method, float] = {
 RSLORA_ALPHA = 8  # the scale of LoRA at the usual rank, 16
 PREFERENCE_RATE = 0.1  # of the learning rate: preferring goes on from what was learned
 VIRTUAL_TOKENS = 20
+STILL_SHARE, MOST_STILL = 0.5, 1024  # of the directions of a layer's inputs; see `workers.style.stillness`
 TOKENS_PER_SECOND = 200.0  # on two busy CPU cores, until this machine has trained once
 
 
@@ -86,6 +87,13 @@ class Recipe:
     def replays(self, rows: int) -> int:
         """How many general answers are mixed in with so many rows: at most one of each question."""
         return min(round(self.replay_share * rows), len(REPLAYED))
+
+    def still(self, inputs: int) -> int:
+        """How many directions of a layer's inputs are left to the base: none where it answers nothing itself, or where
+        no layer is changed."""
+        if not (self.replay_share and self.rank):
+            return 0
+        return min(round(STILL_SHARE * inputs), MOST_STILL)
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""

@@ -30,7 +30,7 @@ from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
 from bot.settings import Settings
-from workers.style import checkpoint, dpo, keeping, memory, search, store
+from workers.style import checkpoint, dpo, keeping, memory, search, stillness, store
 from workers.style.batches import Batch, batches, example, held_out_loss
 from workers.style.course import Course, Tell, adapter_weights
 from workers.style.known import Messages
@@ -100,6 +100,7 @@ def train(
     replayed = keeping.lessons(base, tokenizer, recipe.replays(len(lessons)), recipe.seed)
     examples = keeping.held(base, [example(tokenizer, one) for one in (*lessons, *replayed)])
     to_learn = batches(examples, recipe.rows_per_batch, device)
+    still = stillness.directions(base, examples[len(lessons) :], recipe.still) if replayed and recipe.rank else {}
     before = held_out_loss(base, examined)
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
@@ -108,8 +109,10 @@ def train(
 
     def learned(by: Recipe, kept_in: Path | None = None) -> Course:
         student = with_adapter(base, by, settings.model)
+        stay = partial(stillness.keep_away, student, still)
+        stay()
         sample = partial(_sample, student, tokenizer, held_out[0])
-        course = Course(student, by, to_learn, stops_by, tell, sample=sample)
+        course = Course(student, by, to_learn, stops_by, tell, sample=sample, after_step=stay)
         if kept_in:
             _go_on(course, kept_in, _key(settings, by, rows, begins_at))
         course.run(begins_at)
@@ -118,8 +121,11 @@ def train(
     recipe, searched = _searched(settings, recipe, learned)
     course = learned(recipe, kept_in)
     student = course.student
+    stay = partial(stillness.keep_away, student, still)
     preferred = (
-        dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell) if recipe.preference_epochs else {"pairs": 0}
+        dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell, stay)
+        if recipe.preference_epochs
+        else {"pairs": 0}
     )
     tell({"stage": "examining"})
     meta = {
