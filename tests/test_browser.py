@@ -37,8 +37,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Stack]:
-    # two rounds of training and few questions at the gate, so that the test is over in minutes
-    with full_stack.running(tmp_path_factory.mktemp("stack"), models_dir, gate_questions=8, train_epochs=2) as stack:
+    # few questions at the gate, so that the test is over in minutes
+    with full_stack.running(tmp_path_factory.mktemp("stack"), models_dir, gate_questions=8) as stack:
         wait_until(lambda: {one.state for one in documents.listing(stack.desk.database)} == {"indexed"}, 120)
         yield stack
 
