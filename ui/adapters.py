@@ -75,9 +75,8 @@ def draw_training(was_busy: bool) -> None:
 
 def draw_outlook(outlook: Outlook) -> None:
     """How many rows wait, when the next run is due, and why not now."""
-    enough = outlook.new >= outlook.needed
-    rows = f"{outlook.new} new approved rows" if enough else f"{outlook.new} of {outlook.needed} new approved rows"
-    st.html(body(rows, "fd-title"))
+    of = "" if outlook.new >= outlook.needed else f" of {outlook.needed}"
+    st.html(body(f"{outlook.new}{of} new approved rows", "fd-title"))
     st.html(body(outlook.reason, "fd-quiet"))
 
 

@@ -25,9 +25,9 @@ Sample = Callable[[], dict[str, str]]
 
 class Course:
     """What is learned from, and how far the run has come. `tokens` and `seconds` are of the steps alone,
-    `seconds_before` of those before it was cut off. After each step `after_step` is called; after each epoch `keep` is
-    given all that `go_on` needs, and `sample` says how the student answers by then. `bf16` is whether its products are
-    taken in bfloat16. A batch is whatever the loss takes, with its `weight` and `real_tokens`."""
+    `seconds_before` of those before it was cut off. `after_step` is given the student after each step; after each epoch
+    `keep` is given all that `go_on` needs, and `sample` says how the student answers by then. `bf16` is whether its
+    products are taken in bfloat16. A batch is whatever the loss takes, with its `weight` and `real_tokens`."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Course:
         tell: Tell,
         loss: Loss = answer_loss,
         sample: Sample | None = None,
-        after_step: Callable[[], None] = lambda: None,
+        after_step: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self.curve: list[dict[str, float]] = []
         self.tokens, self.seconds, self.step = 0, 0.0, 0
@@ -150,7 +150,7 @@ class Course:
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.longest_gradient)
         self._optimizer.step()
-        self._after_step()
+        self._after_step(self.student)
         self._schedule.step()
         self._optimizer.zero_grad()
         return float(loss.item())

@@ -47,7 +47,7 @@ def prefer(
     lessons: Sequence[Lesson],
     held_out: Sequence[Lesson],
     tell: Tell,
-    after_step: Callable[[], None] = lambda: None,
+    after_step: Callable[[Any], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Learn from the lessons that have a worse answer; the best epoch remains, or what there was where none is better.
     Returns how many pairs there were and the curve of the loss; the loss of an indifferent student is log 2."""

@@ -13,7 +13,7 @@ from torch.nn.functional import kl_div
 
 from bot.quality import overlap
 from bot.serving.prompt import Prompter
-from workers.style.batches import Example, likelihoods, padded
+from workers.style.batches import Example, batches, likelihoods
 from workers.style.general import PROBED
 from workers.style.keeping import told
 
@@ -48,9 +48,9 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
         for one, other, (_, answer) in zip(before, after, questions, strict=True)
     ]
     read = [
-        _read(prompter.tokens(chat), tokenizer.encode(said, add_special_tokens=False))
+        Example((*prompter.tokens(chat), *tokens), (1.0,) * len(tokens))
         for chat, said in zip(chats, before, strict=True)
-        if said
+        if (tokens := tokenizer.encode(said, add_special_tokens=False))
     ]
     apart = _apart(student, read)
     student.train(was_training)
@@ -63,19 +63,13 @@ def closed_book(student: Any, tokenizer: Any, questions: Sequence[tuple[str, str
     )
 
 
-def _read(prompt: Sequence[int], said: Sequence[int]) -> Example:
-    return Example((*prompt, *said), (1.0,) * len(said))
-
-
 @torch.inference_mode()
 def _apart(student: Any, read: Sequence[Example]) -> list[float]:
     """Mean KL(base || student) of the next tokens along what the base said, of each chat."""
     apart = []
-    for start in range(0, len(read), TOGETHER):
-        some = read[start : start + TOGETHER]
-        batch = padded(some, student.device)
+    for batch in batches(read, TOGETHER, student.device):
         with student.disable_adapter():
             base = likelihoods(student, batch)
         moved = kl_div(likelihoods(student, batch), base, log_target=True, reduction="none").sum(dim=-1)
-        apart += [float(row[-one.answer :].mean()) for row, one in zip(moved, some, strict=True)]
+        apart += ((moved * batch.weights).sum(dim=-1) / batch.weights.sum(dim=-1)).tolist()
     return apart

@@ -88,12 +88,14 @@ class Recipe:
         """How many general answers are mixed in with so many rows: at most one of each question."""
         return min(round(self.replay_share * rows), len(REPLAYED))
 
+    @property
+    def leaves_still(self) -> bool:
+        """Whether directions are left to the base: it says something itself, and layers are changed."""
+        return bool(self.replay_share and self.rank)
+
     def still(self, inputs: int) -> int:
-        """How many directions of a layer's inputs are left to the base: none where it answers nothing itself, or where
-        no layer is changed."""
-        if not (self.replay_share and self.rank):
-            return 0
-        return min(round(STILL_SHARE * inputs), MOST_STILL)
+        """How many directions of a layer's inputs are left to the base."""
+        return min(round(STILL_SHARE * inputs), MOST_STILL) if self.leaves_still else 0
 
     def steps(self, rows: int) -> int:
         """The number of optimizer steps when no epoch is left out."""

@@ -100,7 +100,8 @@ def train(
     replayed = keeping.lessons(base, tokenizer, recipe.replays(len(lessons)), recipe.seed)
     examples = keeping.held(base, [example(tokenizer, one) for one in (*lessons, *replayed)])
     to_learn = batches(examples, recipe.rows_per_batch, device)
-    still = stillness.directions(base, examples[len(lessons) :], recipe.still) if replayed and recipe.rank else {}
+    still = stillness.directions(base, examples[len(lessons) :], recipe.still) if recipe.leaves_still else {}
+    stay = partial(stillness.keep_away, still=still)
     before = held_out_loss(base, examined)
     begins_at = held_out_loss(base, stops_by)
     said_now = _speaking_loss(base, speaking, examined) if speaking and speaking.base == settings.model else None
@@ -109,8 +110,7 @@ def train(
 
     def learned(by: Recipe, kept_in: Path | None = None) -> Course:
         student = with_adapter(base, by, settings.model)
-        stay = partial(stillness.keep_away, student, still)
-        stay()
+        stay(student)
         sample = partial(_sample, student, tokenizer, held_out[0])
         course = Course(student, by, to_learn, stops_by, tell, sample=sample, after_step=stay)
         if kept_in:
@@ -121,7 +121,6 @@ def train(
     recipe, searched = _searched(settings, recipe, learned)
     course = learned(recipe, kept_in)
     student = course.student
-    stay = partial(stillness.keep_away, student, still)
     preferred = (
         dpo.prefer(student, tokenizer, recipe, lessons, held_out, tell, stay)
         if recipe.preference_epochs
