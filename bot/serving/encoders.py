@@ -27,7 +27,8 @@ EXAMINATION = (
 # the fused operator is scalar code: without it a text takes a quarter less time
 DISABLED_FUSIONS = ["SkipLayerNormFusion"]
 ERRORS_ONLY = 3
-# processors without VNNI add products of 8 bits up in 16, which may not hold them: with this they do without
+# processors without VNNI add products of 8 bits up in 16, which may not hold them; so they multiply more slowly, and
+# rightly (onnxruntime_session_options_config_keys.h)
 NO_OVERFLOW = ("session.x64quantprecision", "1")
 
 Vectors = npt.NDArray[np.float32]
