@@ -6,13 +6,13 @@ that a long prompt makes the others' next token late by a piece and not by the w
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
 from bot.log import get_log
-from bot.serving.attention import Line, Piece
+from bot.serving.attention import Piece
+from bot.serving.forward import Forward
 from bot.serving.mixing import Mix
 from bot.serving.prefixes import Prefixes
 from bot.serving.refusals import OutOfMemory
@@ -28,21 +28,27 @@ log = get_log(__name__)
 
 
 class Batch:
-    """Rows in slots, and the model that serves them; its embedding takes soft prompts."""
+    """Rows in slots, and the forward that serves them; the model's embedding takes soft prompts."""
 
     def __init__(
-        self, model: Any, mix: Mix, slots: Slots, prefixes: Prefixes, tokenizer: Tokenizer, ends: AbstractSet[int]
+        self,
+        forward: Forward,
+        embedding: SoftEmbedding,
+        mix: Mix,
+        slots: Slots,
+        prefixes: Prefixes,
+        tokenizer: Tokenizer,
+        ends: AbstractSet[int],
     ) -> None:
         self.rows: list[Row] = []
         self.tally = Tally()
-        self._model = model
+        self._forward = forward
+        self._embedding = embedding
         self._mix = mix
         self._slots = slots
         self._prefixes = prefixes
         self._tokenizer = tokenizer
         self._ends = ends
-        self._device = model.device
-        self._embedding: SoftEmbedding = model.get_input_embeddings()
 
     @property
     def free(self) -> int:
@@ -96,7 +102,7 @@ class Batch:
         pieces = self._pieces()
         rows = [row for row, _ in pieces]
         try:
-            logits = self._forward(pieces)
+            logits = self._logits(pieces)
         except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on
             self._blame(rows, error)
             return
@@ -124,20 +130,11 @@ class Batch:
         # those of one token first, in the order of their slots, as attention wants them
         return sorted(chosen, key=lambda pair: (len(pair[1].tokens) > 1, pair[1].slot))
 
-    def _forward(self, pieces: Sequence[tuple[Row, Piece]]) -> torch.Tensor:
+    def _logits(self, pieces: Sequence[tuple[Row, Piece]]) -> torch.Tensor:
         """Logits after each piece, of shape (pieces, vocabulary)."""
         with torch.inference_mode():
-            line = Line([piece for _, piece in pieces], self._slots, self._device)
             self._arrange(pieces)
-            out = self._model(
-                input_ids=line.tokens[None],
-                position_ids=line.places[None],
-                use_cache=False,
-                logits_to_keep=line.ends,
-                line=line,
-            )
-            logits: torch.Tensor = out.logits[0].float()
-            return logits
+            return self._forward.logits([piece for _, piece in pieces])
 
     def _arrange(self, pieces: Sequence[tuple[Row, Piece]]) -> None:
         """Tell the model's layers whom they serve."""

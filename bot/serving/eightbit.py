@@ -1,10 +1,9 @@
 """Linear layers and adapters in 8 bits for the CPU: weights as whole numbers with a scale for each output, states in
-bfloat16 or float32.
+bfloat16.
 
 Few tokens wait for the memory that the weights are read from, and a kernel of torch's reads them as they are, which is
-a quarter of what float32 takes; it wants the states in bfloat16. Many tokens wait for the products: there the weights
-are made bfloat16 first, which holds every whole number of 8 bits exactly, or, beside states in float32, are those that
-were read, kept for this. Either way no states are rounded to 8 bits: LOG.md has what that costs.
+a quarter of what float32 takes. Many tokens wait for the products, so there the weights are made bfloat16 first, which
+holds every whole number of 8 bits exactly. Either way no states are rounded to 8 bits: LOG.md has what that costs.
 """
 
 from typing import NamedTuple
@@ -14,8 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 LARGEST = 127
-# rows, up to which reading the weights takes longer than the products, which are slower where bfloat16 is not computed
-FEW = {torch.bfloat16: 16, torch.float32: 32}
+FEW = 16  # rows, up to which reading the weights takes longer than the products
 BLOCK = 16  # inputs that torch's kernel reads at once, also beyond the end
 
 
@@ -47,24 +45,20 @@ def product(states: torch.Tensor, matrix: torch.Tensor, scale: torch.Tensor | No
     """states (rows, inputs) times a matrix (outputs, inputs) of floats, or of 8 bits with a scale for each output."""
     if matrix.dtype != torch.int8:
         return functional.linear(states, matrix)
-    if _are_few(states):
-        short = states.to(torch.bfloat16)
-        scale = short.new_ones(len(matrix)) if scale is None else scale
-        return torch._weight_int8pack_mm(short, matrix, scale).to(states.dtype)
+    if len(states) <= FEW and states.shape[1] % BLOCK == 0:
+        return torch._weight_int8pack_mm(states, matrix, states.new_ones(len(matrix)) if scale is None else scale)
     out = functional.linear(states, matrix.to(states.dtype))
     return out if scale is None else out.mul_(scale)
 
 
 class EightBitLinear(nn.Module):
-    """In place of a `nn.Linear`; the result is of the states' kind, bfloat16 or float32."""
+    """In place of a `nn.Linear`; the states and the result are bfloat16."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
         short, scale = rounded(weight)
         self.short, self.scale = nn.Buffer(short), nn.Buffer(scale)
-        # 8 bits made float32 again for every prompt would take as long as the products themselves
-        self.exact = nn.Buffer(weight) if weight.dtype == torch.float32 else None
         self.bias = bias
 
     def whole_weight(self) -> torch.Tensor:
@@ -73,11 +67,7 @@ class EightBitLinear(nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states (..., inputs) to (..., outputs)."""
-        rows = states.reshape(-1, self.in_features)
-        if self.exact is not None and not _are_few(rows):
-            out = functional.linear(rows, self.exact)
-        else:
-            out = product(rows, self.short, self.scale)
+        out = product(states.reshape(-1, self.in_features), self.short, self.scale)
         if self.bias is not None:
             out += self.bias
         return out.reshape(*states.shape[:-1], self.out_features)
@@ -92,10 +82,6 @@ def linear(weight: torch.Tensor, bias: torch.Tensor | None, eight_bits: bool) ->
     if bias is not None:
         layer.bias = nn.Parameter(bias, requires_grad=False)
     return layer
-
-
-def _are_few(states: torch.Tensor) -> bool:
-    return len(states) <= FEW[states.dtype] and states.shape[1] % BLOCK == 0
 
 
 def _short(exact: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 Built on transformers' own forward. It knows nothing of HTTP. A greedy answer is the same alone or in company to the
 limit of floating point: attention and adapters see only their own request, and the tokens of a prompt are read in
 pieces whose size depends on company, so sums may be rounded differently; a token changes only where the two likeliest
-are equal to about one part in 100,000 (in bfloat16, and so with 8 bits, in 100). The same holds for a seed: each
+are equal to about one part in 100,000 (in bfloat16, and with 8 bits, in 100). The same holds for a seed: each
 request draws from a generator of its own.
 """
 
@@ -22,6 +22,7 @@ from bot.serving import attention
 from bot.serving.apart import apart
 from bot.serving.batch import Batch
 from bot.serving.fitting import read_adaptation
+from bot.serving.forward import Forward, TorchForward
 from bot.serving.generation import Generation, GenerationRequest
 from bot.serving.mixed import mix_adapters_into
 from bot.serving.mixing import Adaptation
@@ -32,6 +33,7 @@ from bot.serving.queues import Queues
 from bot.serving.rack import Rack
 from bot.serving.refusals import AdapterLoaded, PromptTooLong
 from bot.serving.rows import Row
+from bot.serving.runtime import graph_forward
 from bot.serving.slots import Slots
 from bot.serving.soft import SoftEmbedding
 from bot.serving.tally import Tally
@@ -66,13 +68,17 @@ class Engine:
         self._head = next(name for name, part in model.named_modules() if part is model.get_output_embeddings())
         self._embedding = SoftEmbedding(model.get_input_embeddings())
         model.set_input_embeddings(self._embedding)
-        mix, self._mixed = mix_adapters_into(model, eight_bits)
+        graph = eight_bits and model.dtype == torch.float32
+        mix, self._mixed = mix_adapters_into(model, eight_bits and not graph)
         self._rack = Rack(self._read)
         self._prefixes = Prefixes()
         self._prompter = Prompter(tokenizer)
         memory = Slots(model.config, slots, model.dtype, model.device)
         ends = _end_tokens(model, tokenizer)
-        self._batch = Batch(model, mix, memory, self._prefixes, tokenizer.backend_tokenizer, ends)
+        forward: Forward = TorchForward(model, memory)
+        if graph:
+            forward = graph_forward(model, self._mixed, mix, memory, forward)
+        self._batch = Batch(forward, self._embedding, mix, memory, self._prefixes, tokenizer.backend_tokenizer, ends)
         self._queues = Queues(places)
         self._background_slots = max(1, slots // 2)
         self._deadline_seconds = deadline_seconds
@@ -80,8 +86,8 @@ class Engine:
 
     @classmethod
     def load(cls, name: str, folder: Path, eight_bits: bool = False) -> "Engine":
-        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or 8 bits there, beside states in bf16
-        where the processor computes in it."""
+        """Read the weights: bf16 on a GPU if there is one, else fp32 on the CPU, or 8 bits there: by torch where the
+        processor computes in bf16, else by ONNX Runtime."""
         return apart(partial(cls._load, name, folder, eight_bits))
 
     @classmethod

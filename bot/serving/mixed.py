@@ -37,18 +37,18 @@ class MixedLinear(nn.Module):
         weight = parts[0].weight.data if len(parts) == 1 else torch.cat([part.weight.data for part in parts])
         self.base = linear(weight, torch.cat(biases) if biases else None, eight_bits)
         self.sizes = [part.out_features for part in parts]
-        self._names = list(names)
+        self.names = list(names)
         self._mix = mix
         self._stacked_for: tuple[Deltas, ...] = ()
         self._stack: Delta | None = None
-        self._ranks: tuple[int, ...] = ()
+        self.ranks: tuple[int, ...] = ()
         self._gains: torch.Tensor | None = None
 
     def layers(self) -> Iterator[tuple[str, Layer]]:
         """The base's layers by name."""
         base = self.base
         like = base.short if isinstance(base, EightBitLinear) else base.weight
-        for at, (name, size) in enumerate(zip(self._names, self.sizes, strict=True)):
+        for at, (name, size) in enumerate(zip(self.names, self.sizes, strict=True)):
             yield name, Layer(self.base.in_features, size, like, partial(self._weight, at))
 
     def _weight(self, part: int) -> torch.Tensor:
@@ -59,25 +59,32 @@ class MixedLinear(nn.Module):
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """states (1, tokens, inputs) to (1, tokens, outputs of all parts)."""
         out: torch.Tensor = self.base(states)
-        if self._mix.idle:
-            return out
-        if self._stacked_for is not self._mix.members:
-            self._restack()
-        if self._stack is None:
+        stack = None if self._mix.idle else self.stack()
+        if stack is None:
             return out
         if self._gains is not None:
             out = self._amplified(out)
-        down, up, _, scale = self._stack
+        down, up, _, scale = stack
         inner = product(states[0], down, scale)
         if not self._mix.alone:
-            inner *= self._mix.mask(self._ranks, inner)
+            inner *= self.mask(inner)
         return out.add_(product(inner, up))
 
+    def stack(self) -> Delta | None:
+        """The A and B of all adapters of the mix, without their gains; None if none of them does anything here."""
+        if self._stacked_for is not self._mix.members:
+            self._restack()
+        return self._stack
+
+    def mask(self, like: torch.Tensor) -> torch.Tensor:
+        """Of shape (tokens of the line, rank of the stack): 1 where the rank is of the token's adapter, else 0."""
+        return self._mix.mask(self.ranks, like)
+
     def _restack(self) -> None:
-        found = [[member.get(name) for name in self._names] for member in self._mix.members]
+        found = [[member.get(name) for name in self.names] for member in self._mix.members]
         each = [(at, delta) for deltas in found for at, delta in enumerate(deltas) if delta]
         self._stacked_for = self._mix.members
-        self._ranks = tuple(sum(len(delta.down) for delta in deltas if delta) for deltas in found)
+        self.ranks = tuple(sum(len(delta.down) for delta in deltas if delta) for deltas in found)
         self._stack, self._gains = None, None
         if not each:
             return

@@ -55,6 +55,11 @@ class Mix:
         self.alone = len(self.members) == 1 and -1 not in self._owners
         self._masks.clear()
 
+    @property
+    def amplifies(self) -> bool:
+        """Whether an adapter of the mix has gains."""
+        return any(delta.gain is not None for member in self.members for delta in member.values())
+
     def forget(self) -> None:
         """Hold no adapter any more."""
         self.members, self._owners = (), []
@@ -67,11 +72,20 @@ class Mix:
     def mask(self, ranks: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
         """1 where a token (row) has the adapter to which the rank (column) belongs, else 0."""
         if ranks not in self._masks:
-            columns = [member for member, rank in enumerate(ranks) for _ in range(rank)]
-            own = torch.tensor(self._owners)[:, None] == torch.tensor(columns)[None]
-            self._masks[ranks] = own.to(like)
+            self._masks[ranks] = belonging(torch.tensor(self._owners), ranks).to(like)
         return self._masks[ranks]
+
+    def owner(self, at: int) -> int:
+        """The number of the adapter of the token at this place in the line; -1 for the base, and for no place (-1)."""
+        return self._owners[at] if self._owners and at >= 0 else -1
 
     def owners(self, device: torch.device) -> torch.Tensor:
         """For each token the number of its adapter, -1 for the base."""
         return torch.tensor(self._owners, device=device)
+
+
+def belonging(owners: torch.Tensor, ranks: tuple[int, ...]) -> torch.Tensor:
+    """owners (..., ) to (..., sum of ranks): 1 where the rank is of the owner's adapter, else 0; `ranks` are how many
+    each adapter has."""
+    columns = [member for member, rank in enumerate(ranks) for _ in range(rank)]
+    return (owners[..., None] == torch.tensor(columns, dtype=torch.long)).float()

@@ -38,6 +38,7 @@ class Slots:
         self._free = list(range(count))
         self._clean = [0] * count  # how many tokens of each slot hold numbers of the one who has it, or zeros
         self._count = count
+        self.lengths = [0] * count  # tokens of whoever holds the slot
         self.keys, self.values = self._empty(0), self._empty(0)
 
     @property
@@ -74,12 +75,13 @@ class Slots:
 
     def written(self, slot: int, tokens: int) -> None:
         """The slot holds so many tokens now."""
+        self.lengths[slot] = tokens
         self._clean[slot] = max(self._clean[slot], tokens)
 
     def give_back(self, slot: int) -> None:
         """The slot is free again; when none is held, the memory of long ones is too."""
         self._free.append(slot)
-        self._clean[slot] = 0
+        self._clean[slot] = self.lengths[slot] = 0
         if len(self._free) == self._count and self.capacity > KEPT_TOKENS:
             self._clean = [0] * self._count
             self.keys, self.values = self._empty(0), self._empty(0)

@@ -33,7 +33,6 @@ from bot.serving.slots import Remembered, Slots
 from bot.serving.text import PieceDecoder
 from tests.bot.test_serving import byte_tokenizer, until
 
-PRECISIONS = (torch.float32, torch.bfloat16)  # of the states beside weights of 8 bits
 STEP_SECONDS = 0.01
 CLIENTS = 8
 SYSTEM = "You answer customers from the company's own documents, in its own voice, and you never guess. "
@@ -78,8 +77,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def adapters(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make_adapters(folder, tmp_path_factory.mktemp("adapters"))
+
+
+def make_adapters(folder: Path, place: Path) -> dict[str, Path]:
     """LoRA adapters and soft prompts of several kinds."""
-    place = tmp_path_factory.mktemp("adapters")
     for number, (name, config) in enumerate(VARIANTS.items()):
         torch.manual_seed(number)
         base = LlamaForCausalLM.from_pretrained(folder)
@@ -91,9 +93,8 @@ def adapters(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 def make_engine(folder: Path) -> Callable[..., Engine]:
     """An engine; `before` is called with the number of tokens before each forward of the model."""
 
-    def make(
-        before: Callable[[int], None] = lambda tokens: None, precision: torch.dtype = torch.float32, **options: Any
-    ) -> Engine:
+    def make(before: Callable[[int], None] = lambda tokens: None, **options: Any) -> Engine:
+        precision = torch.bfloat16 if options.get("eight_bits") else torch.float32
         model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
         model.register_forward_pre_hook(
             lambda module, positional, named: before(named["input_ids"].shape[1]), with_kwargs=True
@@ -489,12 +490,11 @@ def test_an_adapter_speaks_as_in_peft(
     assert alone(engine, asked(adapter=name)) == by_transformers(reference, asked())[0]
 
 
-@pytest.mark.parametrize(
-    ("eight_bits", "precision"), [(False, torch.float32), (True, torch.float32), (True, torch.bfloat16)]
-)
+@pytest.mark.parametrize("eight_bits", [False, True])
 def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
-    folder: Path, adapters: dict[str, Path], eight_bits: bool, precision: torch.dtype
+    folder: Path, adapters: dict[str, Path], eight_bits: bool
 ) -> None:
+    precision = torch.bfloat16 if eight_bits else torch.float32
     model = LlamaForCausalLM.from_pretrained(folder, dtype=precision)
     table = model.get_input_embeddings().weight.detach()
     mix, mixed = mix_adapters_into(model, eight_bits)
@@ -529,11 +529,10 @@ def test_adapters_mixed_in_one_batch_speak_as_alone(
     assert len(set(expected)) == len(expected)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 def test_adapters_mixed_in_one_batch_of_eight_bits_begin_as_alone(
-    make_engine: Callable[..., Engine], adapters: dict[str, Path], precision: torch.dtype
+    make_engine: Callable[..., Engine], adapters: dict[str, Path]
 ) -> None:
-    engine, single = (make_engine(how, precision, eight_bits=True) for how in (slowly, lambda _: None))
+    engine, single = make_engine(slowly, eight_bits=True), make_engine(eight_bits=True)
     for name, path in adapters.items():
         engine.load_adapter(name, path)
         single.load_adapter(name, path)
@@ -720,10 +719,9 @@ def test_memory_that_holds_no_numbers_spoils_no_answer(
     assert together(make_engine(slowly), requests) == expected
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many(precision: torch.dtype) -> None:
+def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many() -> None:
     torch.manual_seed(0)
-    plain, states = torch.nn.Linear(64, 48, dtype=precision), torch.randn(1, 40, 64, dtype=precision)
+    plain, states = torch.nn.Linear(64, 48, dtype=torch.bfloat16), torch.randn(1, 40, 64, dtype=torch.bfloat16)
     states[0, 4] *= 1000  # were states rounded to 8 bits by one scale, it would drown the others
     short = EightBitLinear(plain.weight.detach(), plain.bias.detach())
 
@@ -731,16 +729,14 @@ def test_eight_bits_stay_near_the_floats_for_few_tokens_and_for_many(precision: 
 
     few = torch.cat([short(states[:, at : at + 8]) for at in range(0, 40, 8)], dim=1)
     for found in (many, few):
-        assert found.dtype == precision
         assert ((found - exact).norm(dim=-1) / exact.norm(dim=-1)).max() < 0.02
     assert not torch.equal(many, few)  # one is not the other under two names
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("rank", [1, 16, 20])
-def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int, precision: torch.dtype) -> None:
+def test_an_adapter_of_eight_bits_does_what_it_does_in_floats(rank: int) -> None:
     torch.manual_seed(0)
-    down, up, states = torch.randn(rank, 64), torch.randn(48, rank), torch.randn(40, 64, dtype=precision)
+    down, up, states = torch.randn(rank, 64), torch.randn(48, rank), torch.randn(40, 64, dtype=torch.bfloat16)
     up *= torch.logspace(-3, 3, rank)  # were one rank's scale the others', they would be lost
     rounded, short = rounded_pair(down, up)
 
