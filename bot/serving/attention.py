@@ -18,11 +18,13 @@ NAME = "frontdesk"
 
 
 class Piece(NamedTuple):
-    """Tokens of one request: the first stands at `position` of its slot."""
+    """Tokens of one request: the first stands at `position` of its slot. `chosen` is one that the model has chosen, not
+    its prompt's."""
 
     slot: int
     position: int
     tokens: Sequence[int]
+    chosen: bool = False
 
 
 class Line:

@@ -44,8 +44,8 @@ class Row:
 
     @property
     def writing(self) -> bool:
-        """Whether the prompt is read but for its last token, so that each step gives a token."""
-        return len(self.pending) == 1
+        """Whether the prompt is read, so that each step gives a token."""
+        return self.position >= len(self.prompt)
 
     @property
     def ready(self) -> bool:
@@ -71,7 +71,7 @@ class Row:
         """The next tokens to read, at most so many. One to be kept for others ends a piece."""
         if self.position < self.keep:
             most = min(most, self.keep - self.position)
-        return Piece(self.slot, self.position, self.pending[:most])
+        return Piece(self.slot, self.position, self.pending[:most], self.writing)
 
     def soft_rows(self, piece: Piece) -> torch.Tensor | None:
         """What stands for the piece's virtual tokens: (tokens, hidden), None where it has none."""

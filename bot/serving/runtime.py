@@ -5,6 +5,7 @@ Keys and values stand in the same slots whoever wrote them. What the graph does 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class GraphForward:
     def __init__(self, model: Any, mixed: Mapping[str, MixedLinear], mix: Mix, slots: Slots, other: Forward) -> None:
         self._embedding = model.get_input_embeddings()
         self._mix, self._slots, self._other = mix, slots, other
+        self._words = int(model.config.vocab_size)
         self._writing = _Session(Graph(model, mixed, eight_bits=True))
         self._reading = _Session(Graph(model, mixed, eight_bits=False))
 
@@ -58,29 +60,31 @@ class GraphForward:
         if self._mix.amplifies and not self._mix.idle:
             return self._other.logits(pieces)
         states = self._embedding(torch.tensor([[token for piece in pieces for token in piece.tokens]]))[0]
-        single = sum(len(piece.tokens) == 1 for piece in pieces)
-        found = [self._written(pieces[:single], states[:single])] if single else []
-        start = single
-        for piece in pieces[single:]:
-            end = start + len(piece.tokens)
-            found.append(self._read(piece, states[start:end], list(range(start, end))))
-            start = end
-        return torch.cat(found)
+        ends = list(accumulate(len(piece.tokens) for piece in pieces))
+        chosen = [at for at, piece in enumerate(pieces) if piece.chosen]
+        found: torch.Tensor = states.new_empty(len(pieces), self._words)
+        if chosen:
+            found[chosen] = self._written([pieces[at] for at in chosen], states, [ends[at] - 1 for at in chosen])
+        for at, piece in enumerate(pieces):
+            if not piece.chosen:
+                found[at] = self._read(piece, states, list(range(ends[at] - len(piece.tokens), ends[at])))[0]
+        return found
 
-    def _written(self, pieces: Sequence[Piece], states: torch.Tensor) -> torch.Tensor:
-        """One token each of several requests. A slot between theirs takes part with a token that is written beyond what
-        it holds, where its own next token will stand."""
+    def _written(self, pieces: Sequence[Piece], states: torch.Tensor, line: list[int]) -> torch.Tensor:
+        """Tokens at these places of the line, one each of several requests. A slot between theirs takes part with a
+        token that is written beyond what it holds, where its own next token will stand."""
         held = [piece.slot for piece in pieces]
         rows = max(held) + 1
-        places = {piece.slot: piece.position for piece in pieces}
-        lengths = [places.get(slot, self._slots.lengths[slot]) for slot in range(rows)]
-        line = [held.index(slot) if slot in places else -1 for slot in range(rows)]
+        lengths, places = self._slots.lengths[:rows], [-1] * rows
+        for piece, at in zip(pieces, line, strict=True):
+            lengths[piece.slot], places[piece.slot] = piece.position, at
         spread = states.new_zeros(rows, 1, states.shape[1])
-        spread[held, 0] = states
-        return self._run(self._writing, spread, lengths, 0, [[at] for at in line])[held]
+        spread[held, 0] = states[line]
+        return self._run(self._writing, spread, lengths, 0, [[at] for at in places])[held]
 
     def _read(self, piece: Piece, states: torch.Tensor, line: list[int]) -> torch.Tensor:
-        return self._run(self._reading, states[None], [piece.position + len(line) - 1], piece.slot, [line])
+        """A piece of a prompt, at these places of the line."""
+        return self._run(self._reading, states[None, line], [piece.position + len(line) - 1], piece.slot, [line])
 
     def _run(
         self, session: "_Session", states: torch.Tensor, lengths: list[int], slot: int, line: list[list[int]]
@@ -166,7 +170,7 @@ def _difference(one: Forward, other: Forward, slots: Slots) -> float:
     slot = slots.take(len(tokens))
     found = []
     with torch.inference_mode():
-        for piece in (Piece(slot, 0, tokens[:-1]), Piece(slot, len(tokens) - 1, tokens[-1:])):
+        for piece in (Piece(slot, 0, tokens[:-1]), Piece(slot, len(tokens) - 1, tokens[-1:], chosen=True)):
             guess, truth = (each.logits([piece]).log_softmax(-1) for each in (one, other))
             found.append(float(functional.kl_div(guess, truth, reduction="sum", log_target=True)))
             slots.written(slot, piece.position + len(piece.tokens))

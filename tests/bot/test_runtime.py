@@ -99,7 +99,7 @@ def test_prompts_are_read_as_by_torch_and_answers_written_nearly_so(kind: str) -
     # slot 1 is free, and slot 3 reads on while the others are being written
     for step in range(3):
         expected, found = both.logits(
-            [Piece(0, 61 + step, [step]), Piece(2, 309 + step, [9]), Piece(3, 70 + 5 * step, tokens(5))]
+            [Piece(0, 61 + step, [step], True), Piece(2, 309 + step, [9], True), Piece(3, 70 + 5 * step, tokens(5))]
         )
         assert ((found - expected).norm(dim=-1) / expected.norm(dim=-1)).max() < ROUNDING
         assert not torch.equal(found[:2], expected[:2])  # one is not the other under two names
@@ -112,7 +112,7 @@ def test_every_token_has_its_own_adapter(tmp_path: Path) -> None:
     both = Both(model)
     warm, curt, uneven, dora = (read(both, model, adapters[name]) for name in ("warm", "curt", "uneven", "dora"))
     pieces = [Piece(slot, 0, tokens(20, slot)) for slot in range(4)]
-    nexts = [Piece(slot, 20, [7]) for slot in range(4)]
+    nexts = [Piece(slot, 20, [7], True) for slot in range(4)]
 
     for served in (
         [warm, None, curt, uneven],
@@ -166,7 +166,7 @@ def test_a_graph_that_says_something_else_is_not_used() -> None:
 def test_a_token_is_the_same_alone_and_in_company() -> None:
     both = Both(tiny("llama"))
     prompts = [Piece(slot, 0, tokens(30 + slot, slot)) for slot in range(4)]
-    nexts = [Piece(slot, 30 + slot, [slot]) for slot in range(4)]
+    nexts = [Piece(slot, 30 + slot, [slot], True) for slot in range(4)]
     _, read = both.logits(prompts)
     _, written = both.logits(nexts)
 
@@ -190,3 +190,18 @@ def test_answers_begin_in_company_as_alone_whatever_adapter_speaks(tmp_path: Pat
 
     assert together(engines[1], requests) == expected
     assert len(set(expected)) > 1
+
+
+def test_an_answer_is_the_same_whether_its_prompt_is_remembered_or_read(tmp_path: Path) -> None:
+    folder = tiny_llama(tmp_path / "tiny", head_dim=HEAD_STEP)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    engine = Engine(model, byte_tokenizer(), "tiny", folder, eight_bits=True)
+    request = asked("When do you open on the day before a holiday? " * 3)
+
+    said = [engine.generate(request) for _ in range(4)]
+    answers = ["".join(each) for each in said]
+    again = engine.generate(request)
+    answers.append("".join(again))
+
+    assert again.cached_tokens == again.prompt_tokens - 1  # whose last token is read alone, and still as a prompt's
+    assert len(set(answers)) == 1
