@@ -81,10 +81,10 @@ def make_adapters(folder: Path, place: Path, strength: float = 0.002) -> dict[st
     """Adapters on all linear layers with random numbers, so small by default that answers stay words."""
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules="all-linear", task_type="CAUSAL_LM")
+    torch.manual_seed(0)
     adapted: Any = get_peft_model(model, config, adapter_name=ADAPTERS[0])
     for name in ADAPTERS[1:]:
         adapted.add_adapter(name, config)
-    torch.manual_seed(0)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             parameter.data.normal_(std=strength)

@@ -36,8 +36,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def voices(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> list[Adapter]:
-    """Two voices of random numbers."""
-    made = make_adapters(locate(server.model, server), tmp_path_factory.mktemp("voices"), strength=0.1)
+    """Two voices of random numbers, large enough that no answer is the base's by chance."""
+    made = make_adapters(locate(server.model, server), tmp_path_factory.mktemp("voices"), strength=0.3)
     return [voice(name, made[name], server) for name in ADAPTERS[:2]]
 
 
