@@ -2,10 +2,11 @@
 holds, once for floats and once for weights of 8 bits.
 
 Inputs: `states` (rows, tokens, hidden), the embeddings of one piece or of one token each of several requests;
-`lengths` (rows) int32, tokens in each slot before these and one less than what they end at; `total`, the longest of
-them; `past...` and `now...`, keys and values of each layer, which are the same memory; and for every linear layer an
-adapter's `down` (rank, inputs), `up` (outputs, rank) and `mask` (rows, tokens, rank). Output: `logits` (rows, 1,
-vocabulary) after the last token. Operators: onnxruntime's ContribOperators.md, GroupQueryAttention and MatMulNBits.
+`lengths` (rows) int32, where in its slot each row's last token stands, which is one less than what the slot then
+holds; `total`, the most that one holds; `past ...` and `now ...`, keys and values of each layer, which are the same
+memory; and for every linear layer the adapters' `down` (rank, inputs), `up` (outputs, rank) and `mask` (rows, tokens,
+rank). Output: `logits` (rows, 1, vocabulary) after the last token. The operators are described in onnxruntime's
+docs/ContribOperators.md.
 """
 
 from collections.abc import Mapping, Sequence

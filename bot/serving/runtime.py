@@ -1,7 +1,8 @@
 """The forward by ONNX Runtime, for a CPU that does not compute in bfloat16: answers are written with weights of 8 bits,
 and prompts, where products count and not memory, read with torch's own floats, which take no memory twice.
 
-Keys and values stand in the same slots whoever wrote them. What the graph does not know (the gains of DoRA) is torch's.
+A prompt's token is always read, also the last one alone, so that an answer does not hang on what was remembered. Keys
+and values stand in the same slots whoever wrote them. What the graph does not know (the gains of DoRA) is torch's.
 """
 
 from collections.abc import Mapping, Sequence
