@@ -67,7 +67,7 @@ class MixedLinear(nn.Module):
         down, up, _, scale = stack
         inner = product(states[0], down, scale)
         if not self._mix.alone:
-            inner *= self.mask(inner)
+            inner *= self._mix.mask(self.ranks, inner)
         return out.add_(product(inner, up))
 
     def stack(self) -> Delta | None:
@@ -75,10 +75,6 @@ class MixedLinear(nn.Module):
         if self._stacked_for is not self._mix.members:
             self._restack()
         return self._stack
-
-    def mask(self, like: torch.Tensor) -> torch.Tensor:
-        """Of shape (tokens of the line, rank of the stack): 1 where the rank is of the token's adapter, else 0."""
-        return self._mix.mask(self.ranks, like)
 
     def _restack(self) -> None:
         found = [[member.get(name) for name in self.names] for member in self._mix.members]

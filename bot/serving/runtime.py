@@ -52,7 +52,6 @@ class GraphForward:
     def __init__(self, model: Any, mixed: Mapping[str, MixedLinear], mix: Mix, slots: Slots, other: Forward) -> None:
         self._embedding = model.get_input_embeddings()
         self._mix, self._slots, self._other = mix, slots, other
-        self._words = int(model.config.vocab_size)
         self._writing = _Session(Graph(model, mixed, eight_bits=True))
         self._reading = _Session(Graph(model, mixed, eight_bits=False))
 
@@ -63,7 +62,7 @@ class GraphForward:
         states = self._embedding(torch.tensor([[token for piece in pieces for token in piece.tokens]]))[0]
         ends = list(accumulate(len(piece.tokens) for piece in pieces))
         chosen = [at for at, piece in enumerate(pieces) if piece.chosen]
-        found: torch.Tensor = states.new_empty(len(pieces), self._words)
+        found: torch.Tensor = states.new_empty(len(pieces), self._writing.words)
         if chosen:
             found[chosen] = self._written([pieces[at] for at in chosen], states, [ends[at] - 1 for at in chosen])
         for at, piece in enumerate(pieces):
@@ -108,7 +107,7 @@ class _Session:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in graph.constants.values()]
         options.add_external_initializers(list(graph.constants), values)
         self._session = onnxruntime.InferenceSession(graph.proto(), options, providers=["CPUExecutionProvider"])
-        self._layers, self._words = graph.layers, graph.words
+        self._layers, self.words = graph.layers, graph.words
         self._binding = self._session.io_binding()
         self._held: dict[str, torch.Tensor] = {}  # what is bound, so that it stays
         self._slots: tuple[int, ...] = ()
@@ -118,7 +117,7 @@ class _Session:
 
     def run(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """states (rows, tokens, hidden) to logits (rows, vocabulary)."""
-        logits = torch.empty(len(states), 1, self._words)
+        logits = torch.empty(len(states), 1, self.words)
         self._bind("states", states)
         self._bind("lengths", lengths)
         self._bind("total", lengths.max()[None] + 1)
