@@ -10,6 +10,7 @@ ABBREVIATIONS = frozenset("mr mrs ms dr prof st no nr vs etc e.g i.e approx incl
 _END = re.compile(
     r"""[.!?…](?:\*\*|['"”’)])*(?:\s?\[\d+\](?:\*\*)?)*(?=\s+(?!\[\d)(?:\*\*)?["“'‘(\[]?(?:\*\*)?[A-Z0-9À-Þ])|\n+"""
 )
+MARK = "**"  # before and behind what is emphasised
 _MARKER = re.compile(r"\s*\[\d+\]")
 _LONE_KEY = re.compile(r"\*\*([^*]*[^*.!?…])\*\*")
 _EMPHASIS = re.compile(r"\*{2,}")

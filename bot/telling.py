@@ -12,11 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from bot import courtesy, examples, ground, manners, model, prompts, sentences
 from bot.claims import rows
 from bot.desk import Desk
+from bot.errors import ModelBusy, ModelUnavailable
 from bot.evidence import Evidence, confidence
 from bot.pins import Pin
 from bot.prompts import Prompt
@@ -25,14 +26,21 @@ from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sent
 LONGEST_ANSWER_SENTENCES = 3
 MOST_DROPPED = 2  # a model whose first sentences find no support says nothing worth waiting for
 MOST_NEARBY = 2
+MOST_KEY_TOKENS = 24
 HEADER_MARGIN = 0.15  # of the cosine; "Standard price" is .11 behind "Express price" for "shipping cost to zone B?"
 LEAST_NEARBY = 0.1  # evidence below it comes from documents about something else, and to name them helps nobody
 
 
 def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[BaseMessage]) -> Iterator[str]:
     """What the model says, piece by piece. It ends at once when nobody listens any more: LangChain's own chain of
-    model and parser (LCEL) would first hear the model out."""
-    speaker = model.chat(desk.settings, voice.name if voice else None, most_tokens, background=desk.background)
+    model and parser (LCEL) would first hear the model out. A last message of its own it goes on from."""
+    speaker = model.chat(
+        desk.settings,
+        voice.name if voice else None,
+        most_tokens,
+        background=desk.background,
+        going_on=isinstance(messages[-1], AIMessage),
+    )
     return (str(piece.text) for piece in speaker.stream(messages))
 
 
@@ -141,10 +149,8 @@ class Telling:
 
     def _keys(self) -> tuple[str, ...]:
         """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
-        that has them, those that it named afterwards. In a quotation none: what it named them for was not supported."""
+        that has them, those that it named afterwards."""
         keys = [sentence.key for sentence in self.shown]
-        if self.quoted:
-            return tuple(keys)
         having = [at for at, one in enumerate(self.shown) if sentences.span(self.pointed_out, one.text)[1]]
         if having and not keys[having[-1]]:
             keys[having[-1]] = self.pointed_out
@@ -204,6 +210,20 @@ class Telling:
             if not self.shown:
                 self.quoted = True
                 yield self._show(replace(quotation, text=self._greeted(quotation.text)))
+                self.pointed_out = self._named(quotation.citations[0].quote)
+
+    def _named(self, quote: str) -> str:
+        """The words of a quote that answer, which the base names as if it had said the quote itself; none where it
+        names all of them."""
+        mark = sentences.MARK
+        said = AIMessage(f"{sentences.with_marker(quote, 1)}\n{mark}")
+        try:
+            with model.model_errors(self.desk.settings):
+                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, [*self.speech.messages, said]))
+        except (ModelBusy, ModelUnavailable):  # the quote answers without emphasis, too
+            return ""
+        key = sentences.lone_key(f"{mark}{named.partition(mark)[0]}{mark}")
+        return key if len(key.split()) < len(quote.split()) else ""
 
     def _restated(self, speaker: Adapter | None) -> Iterator[Sentence]:
         """What a speaker makes of the words alone that would be quoted."""
@@ -220,9 +240,7 @@ class Telling:
             [(c.chunk_id, sentences.without_markers(one.text)) for one in plain for c in one.citations], self.passages
         )
         told = list(self._restated(voice) if quoted else self._said_of(read, voice))
-        if quoted:
-            keys = [key for key in self._keys() if key]
-        elif not _says_as_much(told, plain, keys):
+        if not quoted and not _says_as_much(told, plain, keys):
             self.dropped += [one.text for one in told]
             self.greeting = self.greeting or courtesy.opening(told[0].text if told else "")
             told = []

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from bot import conversations, db, printing, prompts
 from bot.desk import Desk
+from bot.errors import ModelBusy
 from bot.evidence import Evidence, asked
 from bot.pins import Pin
 from bot.records import Adapter, Answer, Citation, Passage, Sentence
@@ -107,11 +109,44 @@ def test_emphasis_is_kept_with_the_answer_and_one_without_it_still_loads(
     assert conversations.answer(engine, answer.answer_id).keys == ()
 
 
-def test_nothing_is_emphasised_in_a_quotation_or_an_abstention(told: Callable[..., Answer], telling: Telling) -> None:
+def test_nothing_is_emphasised_in_an_abstention(telling: Telling) -> None:
     silence = telling.finished()
     assert silence.abstained and silence.keys == ()
-    quotation = told("**Socks** are free.", "**Normandy**", "**Shoes** are free.")
-    assert quotation.quoted and "Normandy" in quotation.text and quotation.keys == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "keys"),
+    [
+        ("a region**", ("a region",)),
+        ("a region", ("a region",)),
+        ("Paris**", ()),
+        (PLACE[:-1], ()),
+        (ModelBusy("Too many."), ()),
+    ],
+)
+def test_in_a_quotation_the_base_names_the_words_that_answer(
+    named: str | Exception, keys: tuple[str, ...], telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a model that finds no words of its own, but names some
+    said = "**Socks** are free.\n**Normandy**"
+    last: list[BaseMessage] = []
+
+    def words(*given: Any) -> Iterator[str]:
+        last[:] = given[-1][-2:]
+        if not isinstance(last[-1], AIMessage):
+            return iter([said])
+        if isinstance(named, Exception):
+            raise named
+        return iter([named])
+
+    monkeypatch.setattr("bot.telling.words", words)
+    # when it tells
+    list(telling.speak(QUESTION))
+    answer = telling.finished()
+    # then it was asked as if it had said the quote, and what was said before counts for nothing
+    assert answer.quoted and answer.text == f"Normandy says: “{PLACE}” [1]"
+    assert (answer.keys, answer.said) == (keys, said)
+    assert PLACE in str(last[0].content) and last[1].content == "Normandy is a region in France [1].\n**"
 
 
 def test_nothing_is_emphasised_in_an_approved_answer(telling: Telling) -> None:
