@@ -51,6 +51,14 @@ def test_the_answer_gets_the_number_of_the_excerpt_of_its_document_that_bears_it
     assert exercises.cited(one, shown[:1]) == ""
 
 
+def test_alone_are_the_answers_with_nothing_else_to_read() -> None:
+    one = Exercise("When?", "It closes at **nine**.", "hours.md", "")
+    shown = [_excerpt("cafe.md", "The cafe opens at ten."), _excerpt("hours.md", "Welcome to us. It closes at nine.")]
+    (read,) = exercises.quoted(one, shown)
+    assert (read.document, read.text) == ("hours.md", "It closes at nine.")
+    assert exercises.cited(one, [read]) == "It closes at **nine** [1]."
+
+
 def test_a_part_that_stays_open_needs_no_number() -> None:
     one = Exercise(
         "When, and is there tea?", "It closes at **nine**. Our documents do not say whether there is tea.", "a", ""
@@ -104,14 +112,21 @@ def test_instructions_are_checked_as_they_were_given() -> None:
 
 def test_the_card_says_what_was_learned_and_what_was_lost(tmp_path: Path) -> None:
     figures = {"questions": 2, "span_f1": 0.1, "span_recall": 0.2, "cited": 0.3, "supported": 0.4, "words": 12.0}
-    one = {"companies": figures, "instructions": {"tasks": 9, "followed": 0.5}, "perplexity": 12.5}
+    one = {
+        "companies": figures,
+        "companies alone": figures,
+        "instructions": {"tasks": 9, "followed": 0.5},
+        "perplexity": 12.5,
+    }
     stage = {
         "rank": 16, "alpha": 32, "learning_rate": 6e-4, "epochs": 1, "seed": 1, "tokens": 1000, "device": "cpu",
-        "seconds": 61, "held_out_companies": 6, "lessons": {"companies": 10}, "words_that_answer": "behind",
+        "seconds": 61, "held_out_companies": 6, "lessons": {"companies": 10, "companies alone": 5},
+        "words_that_answer": "behind",
     }  # fmt: skip
     made = {"base": "small", "stages": [stage], "before": one, "after": one | {"perplexity": 13}}
     text = card.written(made)
-    assert "| companies | 2 | 10 → 10 |" in text
+    assert "| companies | 2 | 10 → 10 |" in text and "| companies alone | 2 |" in text
+    assert "10 of companies, 5 of companies alone" in text and text.count("our own generator") == 1
     assert "| perplexity on plain English | 12.5 | 13 |" in text
 
 

@@ -37,7 +37,7 @@ from workers.style.recipe import Recipe
 
 COMPANIES, HELD_OUT_COMPANIES = 140, 6
 EXAMINED = 60  # held-out questions of each source
-MOST = {"companies": 1500}  # the rest is for recipes with more of them
+MOST = {"companies": 1500, f"companies{exercises.ALONE}": 300}  # the rest is for recipes with more of them
 SHOWN = 5  # answers of each source that are kept to be read
 TASKS, TEXTS = 100, 40
 SEED = 20261121
@@ -123,21 +123,28 @@ def _learned(student: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held
 def _lessons(data: Path | None, work: Path, seed: int) -> tuple[Lessons, Lessons]:
     """What to learn from, and what to examine on, by source; each built once."""
     desk = open_desk()
-    learnt, held_out = {}, {}
+    learnt: Lessons = {}
+    held_out: Lessons = {}
     work.mkdir(parents=True, exist_ok=True)
     for source, material, kept in _sources(data, seed):
-        learnt[source] = _built(desk, material, work / f"{source}.json")
-        held_out[source] = _built(desk, kept, work / f"{source}-held-out.json")
+        learnt |= _built(desk, source, material, work / f"{source}.json")
+        held_out |= _built(desk, source, kept, work / f"{source}-held-out.json")
         tell(f"{source}: {len(learnt[source])} lessons, {len(held_out[source])} to examine on")
     return learnt, held_out
 
 
-def _built(desk: Desk, material: Material, place: Path) -> list[Lesson]:
+def _built(desk: Desk, source: str, material: Material, place: Path) -> Lessons:
+    """The lessons of a source, and the same about nothing but what answers."""
     if not place.exists():
         asked = [question.text for question in sample.questions()]
         made = exercises.lessons(desk, exercises.apart(material, asked), tell)
-        place.write_text(json.dumps([asdict(one) for one in made]), encoding="utf-8")
-    return [Lesson(tuple(one["messages"]), one["answer"]) for one in json.loads(place.read_text(encoding="utf-8"))]
+        place.write_text(json.dumps([[asdict(one) for one in pair] for pair in made]), encoding="utf-8")
+    pairs = json.loads(place.read_text(encoding="utf-8"))
+    whole, alone = zip(*pairs, strict=True)
+    return {
+        name: [Lesson(tuple(one["messages"]), one["answer"]) for one in rows]
+        for name, rows in ((source, whole), (f"{source}{exercises.ALONE}", alone))
+    }
 
 
 def _sources(data: Path | None, seed: int) -> Iterator[tuple[str, Material, Material]]:

@@ -1,11 +1,12 @@
-"""`python -m workers.style.consultant.beside --data DIR` asks the base model and the consultant in turn: the same
-questions, the same search, the same checks.
+"""`python -m workers.style.consultant.beside --data DIR` asks the base model and the consultant in turn, or two
+consultants: the same questions, the same search, the same checks.
 
-The model server has to run the base model (`FRONTDESK_MODEL=smollm2-135m-instruct`), to which the consultant is loaded
-as an adapter: one server, so that nothing but the adapter differs.
+The model server has to run the base model (`FRONTDESK_MODEL=smollm2-135m-instruct`). A consultant is loaded to it as an
+adapter and takes the base's place as the model that answers: one server, so that nothing but the adapter differs.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +28,12 @@ from ingest.tables import tell
 from workers.style.consultant import public
 
 SETS = ("squad2", "emanual", "sample")
-TITLES = ("base", "base and consultant")
 
 
 def main(
     data: Annotated[Path, typer.Option(help="The folder of public sets, each {docs,qa}.jsonl.")],
     adapter: Annotated[Path, typer.Option(help="The adapter's folder.")] = weights.CONSULTANT,
+    other: Annotated[Path | None, typer.Option(help="An adapter to compare it with, instead of the base.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many questions of a set.")] = 100,
     only: Annotated[str, typer.Option(help="Sets, separated by commas.")] = ",".join(SETS),
     seed: Annotated[int, typer.Option(help="Draws the questions, and what training holds out.")] = 20261121,
@@ -42,13 +43,22 @@ def main(
     if desk.settings.model != weights.BASE_MODEL:
         raise SettingsError(f"Start Frontdesk with FRONTDESK_MODEL={weights.BASE_MODEL}, the model without adapter.")
     now = datetime.now(UTC)
-    # the name holds the time, since a server keeps what it has loaded under a name
-    name = f"style-consultant-{now:%H%M%S}"
-    voice = Adapter(name, "candidate", str(adapter.resolve()), None, weights.BASE_MODEL, {}, {}, now, None)
+    # the names hold the time, since a server keeps what it has loaded under a name
+    speakers = [_loaded(desk, one, f"consultant-{now:%H%M%S}-{n}", now) for n, one in enumerate((other, adapter))]
     for kind in only.split(","):
-        given = _answers(desk, _chosen(kind, data, limit, seed), voice)
+        given = _answers(desk, _chosen(kind, data, limit, seed), speakers)
         print(f"\n<!-- {kind} -->\n{report.comparison_markdown(given)}", flush=True)
-    model.drop_adapter(desk.settings, voice.name)
+    for name in set(speakers) - {weights.BASE_MODEL}:
+        model.drop_adapter(desk.settings, name)
+
+
+def _loaded(desk: Desk, folder: Path | None, name: str, now: datetime) -> str:
+    """Have the server read an adapter; the name by which it is asked, without one the base's."""
+    if folder is None:
+        return weights.BASE_MODEL
+    voice = Adapter(name, "candidate", str(folder.resolve()), None, weights.BASE_MODEL, {}, {}, now, None)
+    model.ensure_adapter(desk.settings, voice)
+    return name
 
 
 def _chosen(name: str, data: Path, limit: int, seed: int) -> QuestionSet:
@@ -67,19 +77,19 @@ def _chosen(name: str, data: Path, limit: int, seed: int) -> QuestionSet:
     return replace(whole, readings=readings, questions=chosen)
 
 
-def _answers(desk: Desk, asked: QuestionSet, voice: Adapter) -> comparison.Comparison:
-    given: dict[str, list[Answer]] = {"": [], voice.name: []}
+def _answers(desk: Desk, asked: QuestionSet, speakers: Sequence[str]) -> comparison.Comparison:
+    given: dict[str, list[Answer]] = {name: [] for name in speakers}
     with scratch.library(desk, asked.readings, tell) as library:
-        scratch.introduce(library, [voice])
         for number, question in enumerate(asked.questions, start=1):
             tell(f"asking {number} of {len(asked.questions)}")
             for name, said in given.items():
-                said.append(consult.ask(library, question.text, question.history, name))
+                speaking = replace(library, settings=library.settings.model_copy(update={"model": name}))
+                said.append(consult.ask(speaking, question.text, question.history, ""))
         reports = [answers.kept(answers.report(library, asked.questions, said)) for said in given.values()]
     now = datetime.now(UTC)
     runs = [
-        Run(number, "answers", title, {**asked.pins(), "adapter": name}, found, now)
-        for number, (title, name, found) in enumerate(zip(TITLES, given, reports, strict=True), start=1)
+        Run(number, "answers", name, {**asked.pins(), "model": name}, found, now)
+        for number, (name, found) in enumerate(zip(given, reports, strict=True), start=1)
     ]
     return comparison.compare(*runs)
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from workers.style.consultant.exercises import ALONE
+
 SOURCES = {
     "companies": ("our own generator of fictional companies (`companies.py`)", "Apache-2.0, as this project"),
     "squad2": ("SQuAD 2.0 (Rajpurkar et al. 2018), five articles of its development set", "CC BY-SA 4.0"),
@@ -23,7 +25,8 @@ merges it into the base model, so that later style adapters hold style only. Mad
 
 {sources}
 
-Each lesson is a prompt as the consult chain builds it, with its answer. A third of the articles, sites and documents
+Each lesson is a prompt as the consult chain builds it, with its answer; "alone" are those with nothing to read but what
+answers, as the chain has a quotation said in other words. A third of the articles, sites and documents
 and {companies} whole companies were kept for the examination. The sample company's questions are in none of it. No
 instruction in a passage was ever to be followed. Nothing teaches it to refuse: whether the documents answer is decided
 before it is asked.
@@ -62,13 +65,15 @@ should be wherever else it is used.
 def written(made: dict[str, Any]) -> str:
     """The card of a run, from its `meta.json`."""
     before, after, stages = made["before"], made["after"], made["stages"]
-    learned = dict.fromkeys(source for stage in stages for source in stage["lessons"])
+    learned = dict.fromkeys(source.removesuffix(ALONE) for stage in stages for source in stage["lessons"])
     return CARD.format(
         base=made["base"],
         companies=stages[-1]["held_out_companies"],
         sources="\n".join(f"- {SOURCES[source][0]}; {SOURCES[source][1]}" for source in learned),
         stages="\n".join(_stage(number, stage) for number, stage in enumerate(stages, start=1)),
-        rows="\n".join(_row(source, before[source], after[source]) for source in after if source in SOURCES),
+        rows="\n".join(
+            _row(source, before[source], after[source]) for source in after if source.removesuffix(ALONE) in SOURCES
+        ),
         lost="\n".join(_lost(before, after)),
     )
 

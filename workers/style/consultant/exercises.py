@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot import consult, evidence, ground, prompts, retrieve, sentences
+from bot import consult, evidence, ground, prompts, retrieve, sentences, telling
 from bot.desk import Desk
 from bot.lexical import stems
 from bot.records import Passage, Turn
@@ -16,6 +16,7 @@ from workers.style.lessons import Lesson
 Tell = Callable[[str], None]
 
 _KEY = re.compile(r"\*\*([^*]+)\*\*")
+ALONE = " alone"  # behind a source's name: the same answers, with nothing else to read
 MOST_ALIKE = 0.7  # of the words of two questions together that both have
 
 
@@ -58,25 +59,38 @@ def pointed_out(answer: str) -> str:
     return "\n".join([answer.replace("**", ""), *(f"**{key}**" for key in keys[:1])])
 
 
-def lessons(desk: Desk, material: Material, tell: Tell) -> list[Lesson]:
-    """The exercises whose answers the search brings up, as lessons."""
-    made: list[Lesson | None] = []
+def lessons(desk: Desk, material: Material, tell: Tell) -> list[tuple[Lesson, Lesson]]:
+    """The exercises whose answers the search brings up, as lessons: among the other excerpts, and about nothing but
+    what answers, which the chain sends to have a quotation said in other words."""
+    made: list[tuple[Lesson, Lesson] | None] = []
     with scratch.library(desk, material.readings, tell) as library:
         for number, one in enumerate(material.exercises, start=1):
-            made.append(_lesson(library, one))
+            made.append(_lessons(library, one))
             tell(f"asked {number} of {len(material.exercises)}")
-    return [one for one in made if one]
+    return [pair for pair in made if pair]
 
 
-def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
+def _lessons(desk: Desk, one: Exercise) -> tuple[Lesson, Lesson] | None:
     """None where the excerpts that the chain would show do not bear the answer out."""
     k = desk.settings.passages
     passages = retrieve.search(desk, one.question, k, one.history, collection=one.folder, copies=False)
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
     excerpts = evidence.weigh(desk, queries, passages).excerpts
-    answer = cited(one, excerpts)
-    messages = consult.messages(desk, prompts.load("answer"), queries[-1], excerpts)
-    return Lesson(prompts.plain(messages), answer) if answer else None
+    if not cited(one, excerpts):
+        return None
+    return _lesson(desk, one, queries[-1], excerpts), _lesson(desk, one, queries[-1], quoted(one, excerpts))
+
+
+def _lesson(desk: Desk, one: Exercise, question: str, excerpts: Sequence[Passage]) -> Lesson:
+    messages = consult.messages(desk, prompts.load("answer"), question, excerpts)
+    return Lesson(prompts.plain(messages), cited(one, excerpts))
+
+
+def quoted(one: Exercise, excerpts: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The excerpts with nothing in them but what bears the answer out."""
+    own = [excerpt for excerpt in excerpts if excerpt.document == one.document]
+    supports = [ground.support(sentence.replace("**", ""), own) for sentence in sentences.split(one.answer)]
+    return telling.alone([(found.passage.chunk_id, found.quote) for found in supports if found], excerpts)
 
 
 def cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
