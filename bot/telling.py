@@ -151,9 +151,10 @@ class Telling:
         """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
         that has them, those that it named afterwards."""
         keys = [sentence.key for sentence in self.shown]
-        having = [at for at, one in enumerate(self.shown) if sentences.span(self.pointed_out, one.text)[1]]
+        named = [sentences.meant(self.pointed_out, one.text) for one in self.shown]
+        having = [at for at, key in enumerate(named) if key]
         if having and not keys[having[-1]]:
-            keys[having[-1]] = self.pointed_out
+            keys[having[-1]] = named[having[-1]]
         return tuple(keys)
 
     @property
