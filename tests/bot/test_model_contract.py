@@ -61,11 +61,12 @@ def test_the_base_answers_in_pieces_and_twice_alike(server: Settings) -> None:
 
 def test_the_base_goes_on_from_words_of_its_own(server: Settings) -> None:
     whole = said(server)
-    begun = [*QUESTION, AIMessage(whole[: len(whole) // 2].rstrip())]
+    begun = whole[: whole.index(" ", len(whole) // 2)]
     with model.model_errors(server):
-        rest = str(model.chat(server, None, 24, going_on=True).invoke(begun).text)
+        rest = str(model.chat(server, None, 24, going_on=True).invoke([*QUESTION, AIMessage(begun)]).text)
 
-    assert whole[len(begun[-1].text) :].split()[:3] == rest.split()[:3]
+    # its own words are read in floats, after a few of which 8 bits may have gone another way
+    assert rest.startswith(whole[len(begun) :][:6])
 
 
 def test_a_voice_speaks_from_its_loading_until_it_is_dropped(server: Settings, voices: list[Adapter]) -> None:
