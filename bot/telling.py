@@ -209,22 +209,32 @@ class Telling:
         if not self.shown and (quotation := self._quotation()):
             yield from self._restated(None)
             if not self.shown:
-                self.quoted = True
+                self.quoted, self.pointed_out = True, ""
                 yield self._show(replace(quotation, text=self._greeted(quotation.text)))
-                self.pointed_out = self._named(quotation.citations[0].quote)
+        if any(one.citations for one in self.shown) and not any(one.key for one in self.shown):
+            self.pointed_out = self._named() or self.pointed_out
 
-    def _named(self, quote: str) -> str:
-        """The words of a quote that answer, which the base names as if it had said the quote itself; none where it
-        names all of them."""
-        mark = sentences.MARK
-        said = AIMessage(f"{sentences.with_marker(quote, 1)}\n{mark}")
+    def _named(self) -> str:
+        """The words that answer, which the base names as if it had just said the quotes that are cited and had read
+        nothing else: it points better at words in a sentence than at words in passages. None where they are not there,
+        or are all."""
+        cited = list(dict.fromkeys((c.chunk_id, c.quote) for one in self.shown for c in one.citations))
+        quotes, mark = " ".join(sentences.with_marker(quote, 1) for _, quote in cited), sentences.MARK
+        messages = prompts.compose(
+            self.prompt,
+            company=self.desk.settings.company,
+            excerpts=alone(cited, self.passages),
+            question=self.meaning,
+        )
         try:
             with model.model_errors(self.desk.settings):
-                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, [*self.speech.messages, said]))
-        except (ModelBusy, ModelUnavailable):  # the quote answers without emphasis, too
+                asked = [*messages, AIMessage(f"{quotes}\n{mark}")]
+                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, asked))
+        except (ModelBusy, ModelUnavailable):  # what is shown answers without emphasis, too
             return ""
         key = sentences.lone_key(f"{mark}{named.partition(mark)[0]}{mark}")
-        return key if len(key.split()) < len(quote.split()) else ""
+        there = any(sentences.meant(key, one.text) for one in self.shown)
+        return key if there and len(key.split()) < len(sentences.without_markers(quotes).split()) else ""
 
     def _restated(self, speaker: Adapter | None) -> Iterator[Sentence]:
         """What a speaker makes of the words alone that would be quoted."""

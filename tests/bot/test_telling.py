@@ -149,6 +149,21 @@ def test_in_a_quotation_the_base_names_the_words_that_answer(
     assert PLACE in str(last[0].content) and last[1].content == "Normandy is a region in France [1].\n**"
 
 
+def test_the_words_that_answer_are_named_with_nothing_else_to_read(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def words(*given: Any) -> Iterator[str]:
+        read.append(str(given[-1]))
+        return iter(["France**"] if isinstance(given[-1][-1], AIMessage) else [f"{PLACE}\n**region**"])
+
+    monkeypatch.setattr("bot.telling.words", words)
+    list(telling.speak(QUESTION))
+    assert telling.finished().keys == ("France",)
+    assert CAPITAL in read[0] and CAPITAL not in read[1] and len(read) == 2
+
+
 def test_nothing_is_emphasised_in_an_approved_answer(telling: Telling) -> None:
     citation = Citation(1, "normandy.md", "Normandy", None, "", PLACE, "c1", 1)
     text = "Normandy is a region in France [1]."
