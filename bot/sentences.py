@@ -73,7 +73,7 @@ def lone_key(line: str) -> str:
 def meant(key: str, sentence: str) -> str:
     """The words of a sentence that a model means where it names a key: the same but for case and a slip of its pen;
     nothing where there are none. Figures are meant as they stand."""
-    if span(key, sentence)[1]:
+    if not key or span(key, sentence)[1]:
         return key
     figures, count = re.findall(r"\d+", key), len(key.split())
     found = list(_WORD.finditer(sentence))

@@ -19,6 +19,7 @@ from bot.claims import rows
 from bot.desk import Desk
 from bot.errors import ModelBusy, ModelUnavailable
 from bot.evidence import Evidence, confidence
+from bot.examples import Example
 from bot.pins import Pin
 from bot.prompts import Prompt
 from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sentence, Timings
@@ -220,16 +221,11 @@ class Telling:
         or are all."""
         cited = list(dict.fromkeys((c.chunk_id, c.quote) for one in self.shown for c in one.citations))
         quotes, mark = " ".join(sentences.with_marker(quote, 1) for _, quote in cited), sentences.MARK
-        messages = prompts.compose(
-            self.prompt,
-            company=self.desk.settings.company,
-            excerpts=alone(cited, self.passages),
-            question=self.meaning,
-        )
+        messages = self._asked(alone(cited, self.passages))
         try:
             with model.model_errors(self.desk.settings):
-                asked = [*messages, AIMessage(f"{quotes}\n{mark}")]
-                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, asked))
+                said = AIMessage(f"{quotes}\n{mark}")
+                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, [*messages, said]))
         except (ModelBusy, ModelUnavailable):  # what is shown answers without emphasis, too
             return ""
         key = sentences.lone_key(f"{mark}{named.partition(mark)[0]}{mark}")
@@ -276,17 +272,16 @@ class Telling:
         replay."""
         desk = self.desk
         chosen = examples.choose(desk.database, desk.embeddings, self.meaning, desk.settings.examples)
-        messages = prompts.compose(
-            self.prompt,
-            company=desk.settings.company,
-            excerpts=read,
-            question=self.meaning,
-            examples=chosen,
-        )
+        messages = self._asked(read, chosen)
         shots = tuple(example.feedback_id for example in chosen)
         self.speech = Speech(speaker, read, restating, messages, shots, earlier=len(self.dropped))
         pieces = self._heard(words(desk, speaker, self._most_tokens, messages))
         yield from sentences.stream(prompts.spoken(pieces, self.prompt))
+
+    def _asked(self, read: Sequence[Passage], shots: Sequence[Example] = ()) -> list[BaseMessage]:
+        """What the model is sent about passages."""
+        company = self.desk.settings.company
+        return prompts.compose(self.prompt, company=company, excerpts=read, question=self.meaning, examples=shots)
 
     def _heard(self, pieces: Iterator[str]) -> Iterator[str]:
         for piece in pieces:

@@ -72,7 +72,7 @@ def lesson(desk: Desk, row: Feedback) -> Lesson:
 def _answered(row: Feedback) -> tuple[Passage, ...]:
     """The passages with nothing in them but the answer, or the quotes behind the rewrite, if that is as much as the
     rewrite says; else as they are."""
-    for told in (_told(row.answer, row.evidence), _quotes(row.rewrite, row.evidence)):
+    for told in (_told(row.answer, row.evidence), quotes(row.rewrite, row.evidence)):
         read = telling.alone(told, row.evidence)
         if read and not ground.unsupported(row.rewrite, read):
             return read
@@ -87,7 +87,8 @@ def _told(answer: str, passages: Sequence[Passage]) -> list[tuple[str, str]]:
     ]
 
 
-def _quotes(rewrite: str, passages: Sequence[Passage]) -> list[tuple[str, str]]:
+def quotes(rewrite: str, passages: Sequence[Passage]) -> list[tuple[str, str]]:
+    """What supports each supported sentence of a rewrite: its passage's chunk id, and the quote."""
     return [(found.passage.chunk_id, found.quote) for _, found in _supports(rewrite, passages)]
 
 

@@ -138,12 +138,11 @@ def _built(desk: Desk, source: str, material: Material, place: Path) -> Lessons:
     if not place.exists():
         asked = [question.text for question in sample.questions()]
         made = exercises.lessons(desk, exercises.apart(material, asked), tell)
-        place.write_text(json.dumps([[asdict(one) for one in pair] for pair in made]), encoding="utf-8")
+        place.write_text(json.dumps([[one and asdict(one) for one in pair] for pair in made]), encoding="utf-8")
     pairs = json.loads(place.read_text(encoding="utf-8"))
-    whole, alone = zip(*pairs, strict=True)
     return {
-        name: [Lesson(tuple(one["messages"]), one["answer"]) for one in rows]
-        for name, rows in ((source, whole), (f"{source}{exercises.ALONE}", alone))
+        name: [Lesson(tuple(pair[at]["messages"]), pair[at]["answer"]) for pair in pairs if pair[at]]
+        for at, name in enumerate((source, f"{source}{exercises.ALONE}"))
     }
 
 

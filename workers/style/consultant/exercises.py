@@ -11,7 +11,7 @@ from bot.lexical import stems
 from bot.records import Passage, Turn
 from ingest import scratch
 from ingest.readers.reading import Reading
-from workers.style.lessons import Lesson
+from workers.style.lessons import Lesson, quotes
 
 Tell = Callable[[str], None]
 
@@ -59,10 +59,10 @@ def pointed_out(answer: str) -> str:
     return "\n".join([answer.replace("**", ""), *(f"**{key}**" for key in keys[:1])])
 
 
-def lessons(desk: Desk, material: Material, tell: Tell) -> list[tuple[Lesson, Lesson]]:
+def lessons(desk: Desk, material: Material, tell: Tell) -> list[tuple[Lesson, Lesson | None]]:
     """The exercises whose answers the search brings up, as lessons: among the other excerpts, and about nothing but
-    what answers, which the chain sends to have a quotation said in other words."""
-    made: list[tuple[Lesson, Lesson] | None] = []
+    what answers, which the chain sends to have a quotation said in other words; None where that is not enough."""
+    made: list[tuple[Lesson, Lesson | None] | None] = []
     with scratch.library(desk, material.readings, tell) as library:
         for number, one in enumerate(material.exercises, start=1):
             made.append(_lessons(library, one))
@@ -70,27 +70,26 @@ def lessons(desk: Desk, material: Material, tell: Tell) -> list[tuple[Lesson, Le
     return [pair for pair in made if pair]
 
 
-def _lessons(desk: Desk, one: Exercise) -> tuple[Lesson, Lesson] | None:
+def _lessons(desk: Desk, one: Exercise) -> tuple[Lesson, Lesson | None] | None:
     """None where the excerpts that the chain would show do not bear the answer out."""
     k = desk.settings.passages
     passages = retrieve.search(desk, one.question, k, one.history, collection=one.folder, copies=False)
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
     excerpts = evidence.weigh(desk, queries, passages).excerpts
-    if not cited(one, excerpts):
-        return None
-    return _lesson(desk, one, queries[-1], excerpts), _lesson(desk, one, queries[-1], quoted(one, excerpts))
+    amid, alone = (_lesson(desk, one, queries[-1], read) for read in (excerpts, quoted(one, excerpts)))
+    return (amid, alone) if amid else None
 
 
-def _lesson(desk: Desk, one: Exercise, question: str, excerpts: Sequence[Passage]) -> Lesson:
-    messages = consult.messages(desk, prompts.load("answer"), question, excerpts)
-    return Lesson(prompts.plain(messages), cited(one, excerpts))
+def _lesson(desk: Desk, one: Exercise, question: str, read: Sequence[Passage]) -> Lesson | None:
+    answer = cited(one, read)
+    messages = consult.messages(desk, prompts.load("answer"), question, read)
+    return Lesson(prompts.plain(messages), answer) if answer else None
 
 
 def quoted(one: Exercise, excerpts: Sequence[Passage]) -> tuple[Passage, ...]:
     """The excerpts with nothing in them but what bears the answer out."""
     own = [excerpt for excerpt in excerpts if excerpt.document == one.document]
-    supports = [ground.support(sentence.replace("**", ""), own) for sentence in sentences.split(one.answer)]
-    return telling.alone([(found.passage.chunk_id, found.quote) for found in supports if found], excerpts)
+    return telling.alone(quotes(one.answer.replace("**", ""), own), excerpts)
 
 
 def cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
