@@ -16,7 +16,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from bot import courtesy, sentences
-from bot.claims import denial, doers, facts, names, roles, rows
+from bot.claims import denial, doers, facts, names, roles, rows, verbs
 from bot.claims.facts import Fact
 from bot.lexical import stem, stems, words
 from bot.records import Passage
@@ -34,6 +34,7 @@ class Bar:
 
 BAR = Bar()
 LEAST_TOLD = 0.3  # of a quote's words that are not the question's
+MOST_UNTOLD = 2  # of them, where a plain yes is an answer
 LEAST_SAID = 0.6  # of the words of a plain sentence, in another that is to say the same
 COURTESY = courtesy.POLITE | denial.NEGATIONS  # these claim nothing by themselves; denial is compared by itself
 # A quote with a pronoun is about somebody or something in the sentence before it.
@@ -53,6 +54,13 @@ _NO_SUBJECT = re.compile(
 UNSAID = "Our documents do not say"
 _ASKS_ONLY = frozenset(stems("whether"))
 _NEW_CLAUSE = re.compile(r"[;:()]|,(?!\s*n?or\b)|\b(?:but|although|though|while|whereas|however|yet)\b", re.I)
+# A question that "yes" would answer: it begins like one, and asks for nothing else.
+_YES_OR_NO = re.compile(
+    r"(?:^|[.,;:!?]\s+)(?:(?:and|but|or|so|hi|hello|please)\s+)?"
+    r"(?:is|are|am|was|were|do|does|did|can|could|may|might|must|will|would|should|shall|has|have|had)\b",
+    re.I,
+)
+_ASKS_FOR_MORE = re.compile(r"\b(?:how|what|when|where|which|who|whom|whose|why)\b", re.I)
 MOST_PARTS = 3
 LEAST_PART = 3  # content words and figures
 _ASIDE = re.compile(r"\s*\([^()]*\)")
@@ -109,12 +117,15 @@ def unsupported(text: str, passages: Sequence[Passage], embeddings: Embeddings |
 
 def tells(sentence: str, quote: str, question: str) -> bool:
     """Whether a sentence says enough of what a quote says beyond the question: a figure, or a share of its words. "You
-    can use the GPS if you like" is supported and of no use."""
+    can use the GPS if you like" is supported and of no use, except to who asks whether one can and where the quote says
+    hardly more."""
     asked, told = facts.figures(question), facts.figures(sentences.without_markers(sentence))
     if any(not any(figure.agrees(other) for other in asked) for figure in told):
         return True
     news = frozenset(stems(quote)) - COURTESY - frozenset(stems(question))
-    return len(news & frozenset(stems(sentence))) >= LEAST_TOLD * len(news)
+    asks_whether = _YES_OR_NO.search(question) and not _ASKS_FOR_MORE.search(question)
+    given = news & frozenset(stems(sentence))
+    return len(given) >= LEAST_TOLD * len(news) or bool(asks_whether and len(news - given) <= MOST_UNTOLD)
 
 
 def says(sentence: str, plain: str) -> bool:
@@ -122,7 +133,7 @@ def says(sentence: str, plain: str) -> bool:
     said, told = (facts.figures(sentences.without_markers(text)) for text in (sentence, plain))
     claimed = _content(sentences.without_markers(plain))
     return all(any(figure.agrees(other) for other in said) for figure in told) and (
-        len(claimed & frozenset(stems(sentence))) >= LEAST_SAID * len(claimed)
+        len(claimed & _stems(sentence)) >= LEAST_SAID * len(claimed)
     )
 
 
@@ -194,7 +205,7 @@ class _Claim:
         """The share of the claim's content words in the quote; one that only its setting holds counts half."""
         if not self.stems:
             return 0.0  # a bare number says nothing
-        said, named = set(stems(denial.rephrased(quote))), set(stems(setting.text))
+        said, named = _stems(quote), set(stems(setting.text))
         return (len(self.stems & said) + len(self.stems & (named - said)) / 2) / len(self.stems)
 
     def _counts(self, there: Sequence[Fact]) -> bool:
@@ -226,11 +237,16 @@ class _Claim:
         )
 
     def _mixes(self, said: str, passage: Passage) -> bool:
-        return bool((self.stems - set(stems(denial.rephrased(said)))) & set(stems(passage.text)))
+        return bool((self.stems - _stems(said)) & _stems(passage.text))
 
 
 def _content(sentence: str) -> frozenset[str]:
-    return frozenset(stems(denial.rephrased(facts.without(sentence)))) - COURTESY
+    return _stems(facts.without(sentence)) - COURTESY
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The stems of a text whose bounds, seeming denials and irregular verbs are said in one way."""
+    return frozenset(stems(verbs.plain(denial.rephrased(text))))
 
 
 def _stands(name: Fact, there: set[str], passage: Passage) -> bool:

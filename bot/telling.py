@@ -48,11 +48,10 @@ def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[Ba
 @dataclass
 class Speech:
     """What a `speaker` (None: the base) was sent about the passages that it `read`, and what it has `said` to that.
-    `restating` is the quotation where it read nothing else; `earlier` is how many sentences had been dropped before."""
+    `earlier` is how many sentences had been dropped before."""
 
     speaker: Adapter | None = None
     read: tuple[Passage, ...] = ()
-    restating: str = ""
     messages: Sequence[BaseMessage] = ()
     examples: tuple[int, ...] = ()
     earlier: int = 0
@@ -101,9 +100,8 @@ class Telling:
             yield self._show(sentence)
 
     def speak(self, meaning: str) -> Iterator[Sentence]:
-        """The base's supported sentences; without any, what it makes of the best passage's own words, or these
-        themselves. A voice says them again in its way. `meaning` is the question made standalone, which the model is
-        asked."""
+        """The base's supported sentences; without any, the best passage's own words. A voice says them again in its
+        way. `meaning` is the question made standalone, which the model is asked."""
         self.meaning = meaning
         with model.model_errors(self.desk.settings):
             if self.voice is None:
@@ -208,10 +206,8 @@ class Telling:
         """What there is to say, in the base's words or, failing these, in the document's."""
         yield from self._said_of(self.evidence.excerpts, None)
         if not self.shown and (quotation := self._quotation()):
-            yield from self._restated(None)
-            if not self.shown:
-                self.quoted, self.pointed_out = True, ""
-                yield self._show(replace(quotation, text=self._greeted(quotation.text)))
+            self.quoted, self.pointed_out = True, ""
+            yield self._show(replace(quotation, text=self._greeted(quotation.text)))
         if any(one.citations for one in self.shown) and not any(one.key for one in self.shown):
             self.pointed_out = self._named() or self.pointed_out
 
@@ -232,21 +228,20 @@ class Telling:
         there = any(sentences.meant(key, one.text) for one in self.shown)
         return key if there and len(key.split()) < len(sentences.without_markers(quotes).split()) else ""
 
-    def _restated(self, speaker: Adapter | None) -> Iterator[Sentence]:
-        """What a speaker makes of the words alone that would be quoted."""
-        assert self.evidence.best  # what is quoted
-        passage, quote = self.evidence.best
-        yield from self._said_of((replace(passage, text=quote),), speaker, restating=quote)
-
     def _styled(self, plain: Sequence[Sentence], voice: Adapter) -> Iterator[Sentence]:
         """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What
         is left open, and the words that answer, stay the base's."""
         keys, quoted, speech = [key for key in self._keys() if key], self.quoted, self.speech
         self.shown, self.greeting, self.quoted, self.first_sentence = [], "", False, 0.0
         read = alone(
-            [(c.chunk_id, sentences.without_markers(one.text)) for one in plain for c in one.citations], self.passages
+            [
+                (c.chunk_id, c.quote if quoted else sentences.without_markers(one.text))
+                for one in plain
+                for c in one.citations
+            ],
+            self.passages,
         )
-        told = list(self._restated(voice) if quoted else self._said_of(read, voice))
+        told = list(self._said_of(read, voice))
         if not quoted and not _says_as_much(told, plain, keys):
             self.dropped += [one.text for one in told]
             self.greeting = self.greeting or courtesy.opening(told[0].text if told else "")
@@ -263,18 +258,18 @@ class Telling:
                 replace(sentence, text=self._greeted(sentence.text), key=_standing_in(sentence.text, keys))
             )
 
-    def _said_of(self, read: tuple[Passage, ...], speaker: Adapter | None, restating: str = "") -> Iterator[Sentence]:
-        with closing(self._spoken(read, speaker, restating)) as spoken:
+    def _said_of(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Iterator[Sentence]:
+        with closing(self._spoken(read, speaker)) as spoken:
             yield from self._shown(spoken)
 
-    def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None, restating: str) -> Generator[str, None, None]:
+    def _spoken(self, read: tuple[Passage, ...], speaker: Adapter | None) -> Generator[str, None, None]:
         """The sentences of the model as they end. What it was asked and what it said, the last time, is kept for a
         replay."""
         desk = self.desk
         chosen = examples.choose(desk.database, desk.embeddings, self.meaning, desk.settings.examples)
         messages = self._asked(read, chosen)
         shots = tuple(example.feedback_id for example in chosen)
-        self.speech = Speech(speaker, read, restating, messages, shots, earlier=len(self.dropped))
+        self.speech = Speech(speaker, read, messages, shots, earlier=len(self.dropped))
         pieces = self._heard(words(desk, speaker, self._most_tokens, messages))
         yield from sentences.stream(prompts.spoken(pieces, self.prompt))
 
@@ -299,22 +294,21 @@ class Telling:
         is new, or if it needs no source. To ask is not to answer, nor is it to say nothing more than the question:
         small models like to repeat it."""
         said, key = sentences.emphasised(spoken)
-        found, speech = self.evidence, self.speech
         unfinished = self.shown and not said.rstrip("”\"')").endswith((".", "!", "?", "]"))
-        empty = speech.restating and not self.shown and not ground.tells(said, speech.restating, self.meaning)
-        if unfinished or empty or sentences.without_markers(said).endswith("?"):
+        if unfinished or sentences.without_markers(said).endswith("?"):
             self.dropped.append(said)
             return None
         plain = sentences.without_markers(said)
         if self._may_stand_alone(said) and all(plain != other.text for other in self.shown):
             return self._show(Sentence(plain, ()))
         by_id = {passage.chunk_id: passage for passage in self.passages}
-        whole = [by_id[excerpt.chunk_id] for excerpt in speech.read]
+        whole = [by_id[excerpt.chunk_id] for excerpt in self.speech.read]
         support = ground.support(said, whole, sentences.markers(said), self.desk.embeddings)
         if (
             support is None
-            or not found.speaks_to_the_question(support.passage, support.quote)
+            or not self.evidence.speaks_to_the_question(support.passage, support.quote)
             or not self._tells_the_cell(said, support.quote)
+            or not (self.shown or ground.tells(said, support.quote, self.meaning))
         ):
             self.dropped.append(said)
             return None

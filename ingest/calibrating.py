@@ -28,6 +28,7 @@ LEARNT_FROM = ("sample", "squad2", "clapnq")
 MEASURED = ("emanual", "policyqa")
 QUOTED_FROM = ("sample", "squad2")  # their answers are short enough to stand in one sentence
 MANUAL = "galaxy_s10/"  # emanual has five devices' manuals, and asks about this one
+NOT_FAR_BEHIND = 0.1  # the best sentence
 POLICIES = 300
 SEED = 20_260
 
@@ -110,7 +111,7 @@ def _cases(desk: Desk, data: Path, name: str, most: int) -> tuple[list[Case], li
                 near = _nearest(library, one)
                 group = one.group(passages[0].document)
                 found.append(_before(name, one.question, seen, group, near))
-                said += _after(name, one.question, seen, group, near)
+                said += _after(name, one.question, passages, seen, group, near)
     return found, said
 
 
@@ -161,14 +162,17 @@ def _before(name: str, question: Question, seen: Evidence, group: str, near: flo
     return Case(name, seen.features, question.answerable, right, group, near)
 
 
-def _after(name: str, question: Question, seen: Evidence, group: str, near: float) -> list[Case]:
-    """The answers that copy one sentence of the evidence, as those of a small model mostly do. Here "answerable" means
-    that the sentence holds the right answer."""
+def _after(
+    name: str, question: Question, passages: Sequence[Passage], seen: Evidence, group: str, near: float
+) -> list[Case]:
+    """The answers that copy one sentence of what was found, as those of a small model mostly do; also sentences that it
+    is not shown, since what is to be learnt is how much it matters to lie behind. Here "answerable" means that the
+    sentence holds the right answer."""
     return [
         Case(name, confidence.signs(seen, [_copied(passage, text)], (), False), right, right, group, near)
-        for passage in seen.excerpts
+        for passage in passages
         for text in sentences.split(passage.text)
-        if seen.speaks_to_the_question(passage, text)
+        if seen.behind(passage.chunk_id, text) <= NOT_FAR_BEHIND
         for right in [question.answerable and overlap.holds(text, question.answers)]
     ]
 

@@ -2,7 +2,7 @@
 
 Every sentence is ranked by how near it is to the question (cosine of embeddings), by how much of the question's words
 stand in it, in the sentence before it and in its passage, and by whether it holds the kind of thing that is asked for.
-The best of them with their neighbours are what the model reads. `confidence` turns what was seen on the way into a
+Those about as near as the best are what the model reads. `confidence` turns what was seen on the way into a
 probability. LOG.md in this folder has the tries.
 """
 
@@ -26,7 +26,7 @@ from bot.evidence.signs import Unit
 from bot.records import Passage
 
 WORD_BUDGET = 100
-BESIDE_THE_POINT = 0.1
+BESIDE_THE_POINT = 0.05  # behind the best sentence; what is neither read nor said
 # What ranks a sentence, each 0..1, weighed against its cosine; searched on squad2, emanual, clapnq and the sample.
 WEIGHTS = {
     "cosine": 1.0,
@@ -170,18 +170,20 @@ def _found(passage: Passage, passages: Sequence[Passage]) -> float:
 
 
 def _excerpts(units: Sequence[Unit]) -> tuple[Passage, ...]:
-    """The best sentences with their neighbours, in reading order within each passage, up to the word budget."""
-    by_place = {(unit.passage.chunk_id, unit.position): unit for unit in units}
-    chosen: dict[tuple[str, int], Unit] = {}
-    spent = 0
-    for unit in sorted(units, key=lambda one: -one.score):
-        for step in (0, 1, -1):
-            place = (unit.passage.chunk_id, unit.position + step)
-            if place in by_place and place not in chosen and spent < WORD_BUDGET:
-                chosen[place] = by_place[place]
-                spent += len(by_place[place].text.split())
-    order = list(dict.fromkeys(chunk_id for chunk_id, _ in chosen))
-    return tuple(_excerpt([unit for (chunk, _), unit in chosen.items() if chunk == chunk_id]) for chunk_id in order)
+    """The sentences that are about as near to the question as the best one, in reading order within each passage, up to
+    the word budget: what else is said would be dropped as beside the point, so nothing else is read."""
+    ranked = sorted(units, key=lambda one: -one.score)
+    chosen: list[Unit] = []
+    for unit in ranked:
+        if ranked[0].score - unit.score > BESIDE_THE_POINT or sum(map(_words, chosen)) >= WORD_BUDGET:
+            break
+        chosen.append(unit)
+    order = dict.fromkeys(unit.passage.chunk_id for unit in chosen)
+    return tuple(_excerpt([unit for unit in chosen if unit.passage.chunk_id == chunk_id]) for chunk_id in order)
+
+
+def _words(unit: Unit) -> int:
+    return len(unit.text.split())
 
 
 def _excerpt(units: list[Unit]) -> Passage:

@@ -99,7 +99,7 @@ class Asked:
             return True
         if self.kind == "name":
             return bool(names_in(sentence) - self.names - self.weights.keys())
-        new = figures_in(sentence) - self.figures
+        new = {fact.value for fact in facts.figures(sentence) if fact.kind != "code"} - self.figures
         return bool(new) or (self.kind == "time" and bool(_MONTHS_AND_SPANS.intersection(lexical.stems(sentence))))
 
 

@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 
 from bot import evidence, lexical, sentences
 from bot.desk import Desk
-from bot.evidence import WORD_BUDGET, SentencesThatMatter
+from bot.evidence import WORD_BUDGET, SentencesThatMatter, asked
 from bot.knowledge import Collections
 from bot.records import Passage
 from bot.settings import load_settings
@@ -63,6 +63,13 @@ def test_what_is_asked_for_decides_between_sentences_with_the_same_words(desk: D
         assert found.best and answer in found.best[1]
 
 
+def test_a_model_number_is_no_answer_to_how_heavy() -> None:
+    question = asked.read("How heavy is the Ember 2?", {}, 1)
+
+    assert question.kind_stands_in("The Ember 2 weighs 385 g.")
+    assert not question.kind_stands_in("Thank you for choosing the Ember 2, model number LL-E2.")
+
+
 def test_excerpts_are_in_reading_order_and_within_their_budget(desk: Desk) -> None:
     long = passage(" ".join(f"Point {n} of the rules for returns is kept." for n in range(40)), "Rules")
 
@@ -75,10 +82,20 @@ def test_excerpts_are_in_reading_order_and_within_their_budget(desk: Desk) -> No
         assert places == sorted(places)
 
 
-def test_a_sentence_comes_with_its_neighbours(desk: Desk) -> None:
+def test_what_would_be_beside_the_point_is_not_read(desk: Desk) -> None:
     found = evidence.weigh(desk, ["How many days do I have to send things back?"], BOTH)
 
-    assert "Wash nothing before you do." in found.excerpts[0].text
+    assert [excerpt.text for excerpt in found.excerpts] == ["You have 45 days to send things back."]
+
+
+def test_sentences_that_are_as_near_are_read_together(desk: Desk) -> None:
+    both = passage("The red tent costs 40 euros. Dogs sleep. The blue tent costs 50 euros.", "Prices")
+
+    found = evidence.weigh(desk, ["What does a tent cost?"], [both])
+
+    assert [excerpt.text for excerpt in found.excerpts] == [
+        "The red tent costs 40 euros. … The blue tent costs 50 euros."
+    ]
 
 
 def test_what_speaks_of_the_question_is_likelier_to_answer_than_what_does_not(desk: Desk) -> None:

@@ -1,5 +1,7 @@
 """Is a sentence supported by its passage? What is wrong in one number, name or negation must not pass."""
 
+from dataclasses import replace
+
 import pytest
 from langchain_core.embeddings import Embeddings
 
@@ -119,6 +121,25 @@ def test_a_row_of_a_table_has_cells_and_prose_has_none() -> None:
 def test_to_tell_is_to_say_something_that_the_question_does_not(sentence: str, question: str, tells: bool) -> None:
     quote = "Outlet items must be returned unworn, in the original box, within 14 days of the purchase."
     assert ground.tells(sentence, quote, question) == tells
+
+
+@pytest.mark.parametrize(
+    ("question", "tells"),
+    [
+        ("Can I open the notification panel from any screen?", True),
+        ("Hi, is it possible to open the notification panel from any screen?", True),
+        ("How can I open the notification panel from any screen?", False),
+    ],
+)
+def test_a_plain_yes_tells_enough_where_the_source_says_hardly_more(question: str, tells: bool) -> None:
+    quote = "View the notification panel: You can open the notification panel from any screen."
+    assert ground.tells("You can open the notification panel from any screen [1].", quote, question) == tells
+
+
+@pytest.mark.parametrize("sentence", ["Refunds are sent within 5 days.", "The postage is paid."])
+def test_an_irregular_verb_is_its_plain_form(sentence: str) -> None:
+    text = "We send your refund within 5 days. We pay the postage. Items that are sent back unpaid are kept."
+    assert ground.support(sentence, [replace(DELIVERY, text=text)])
 
 
 @pytest.mark.parametrize(

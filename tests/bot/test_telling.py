@@ -88,7 +88,7 @@ def test_words_that_are_named_make_no_sentence_with_the_courtesy_of_one_that_was
 ) -> None:
     answer = told("Happy to help: socks are free of charge [1].\n**Rouen**")
     assert answer.quoted and answer.text.startswith("Happy to help: Normandy says:")
-    assert answer.dropped == ("Happy to help: socks are free of charge [1].",) * 2  # and again when it restates
+    assert answer.dropped == ("Happy to help: socks are free of charge [1].",)
 
 
 def test_marks_of_emphasis_are_never_shown_or_kept(told: Callable[..., Answer]) -> None:
@@ -200,34 +200,27 @@ def test_courtesy_alone_is_no_answer_and_carries_nothing_unsupported_along(told:
     assert answer.quoted and answer.text == f"Happy to help! Normandy says: “{PLACE}” [1]"
 
 
-@pytest.mark.parametrize("voice", [None, STYLE])
+@pytest.mark.parametrize("said", ["Not so.", "You can be in Normandy."])  # the second is supported, and nothing new
+def test_where_the_base_says_nothing_of_use_the_best_sentence_is_quoted(said: str, told: Callable[..., Answer]) -> None:
+    answer = told(said)
+    assert answer.quoted and answer.text == f"Normandy says: “{PLACE}” [1]" and answer.dropped == (said,)
+
+
 @pytest.mark.parametrize(
     ("said", "shown", "quoted"),
     [
         (f"Happy to help: {PLACE}", "Happy to help: Normandy is a region in France [1].", False),
         ("Happy to help: socks are free.", f"Happy to help: Normandy says: “{PLACE}” [1]", True),
         ("Not so.", f"Normandy says: “{PLACE}” [1]", True),
-        ("You can be in Normandy.", f"Normandy says: “{PLACE}” [1]", True),  # supported, and nothing new
+        ("You can be in Normandy.", f"Normandy says: “{PLACE}” [1]", True),
     ],
 )
-def test_what_would_be_quoted_is_first_given_to_the_model_to_say_in_its_way(
-    said: str, shown: str, quoted: bool, voice: Adapter | None, telling: Telling, monkeypatch: pytest.MonkeyPatch
+def test_a_style_says_a_quotation_in_its_way(
+    said: str, shown: str, quoted: bool, styled: Callable[[str, str], tuple[Answer, list[str]]]
 ) -> None:
-    # given a model that first says what no passage says
-    telling.voice = voice
-    asked: list[str] = []
-
-    def words(*given: object) -> Iterator[str]:
-        asked.append(str(given[-1]))
-        return iter(["Socks are free."] if len(asked) == 1 else [said])
-
-    monkeypatch.setattr("bot.telling.words", words)
-    # when it tells
-    list(telling.speak(QUESTION))
-    answer = telling.finished()
-    # then it was shown the best sentence alone, and what it makes of it is shown where it is supported
-    assert CAPITAL in asked[0] and PLACE in asked[1] and CAPITAL not in asked[1]
-    assert (answer.text, answer.quoted, answer.said) == (shown, quoted, said)
+    answer, (read,) = styled("Socks are free.", said)
+    assert PLACE in read and CAPITAL not in read
+    assert (answer.text, answer.quoted) == (shown, quoted)
     assert [one.quote for one in answer.citations] == [PLACE]
 
 
@@ -316,7 +309,7 @@ def test_of_a_table_row_is_told_what_stands_under_the_header_that_is_asked_for(
 
 def test_to_name_only_what_is_open_is_no_answer(told: Callable[..., Answer]) -> None:
     answer = told(OPEN)
-    assert answer.quoted and answer.dropped == (OPEN,) * 2
+    assert answer.quoted and answer.dropped == (OPEN,)
 
 
 def test_the_command_prints_plain_sentences_and_the_words_that_answer_as_json(

@@ -51,14 +51,6 @@ def test_the_answer_gets_the_number_of_the_excerpt_of_its_document_that_bears_it
     assert exercises.cited(one, shown[:1]) == ""
 
 
-def test_alone_are_the_answers_with_nothing_else_to_read() -> None:
-    one = Exercise("When?", "It closes at **nine**.", "hours.md", "")
-    shown = [_excerpt("cafe.md", "The cafe opens at ten."), _excerpt("hours.md", "Welcome to us. It closes at nine.")]
-    (read,) = exercises.quoted(one, shown)
-    assert (read.document, read.text) == ("hours.md", "It closes at nine.")
-    assert exercises.cited(one, [read]) == "It closes at **nine** [1]."
-
-
 def test_a_part_that_stays_open_needs_no_number() -> None:
     one = Exercise(
         "When, and is there tea?", "It closes at **nine**. Our documents do not say whether there is tea.", "a", ""

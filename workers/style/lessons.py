@@ -39,7 +39,8 @@ def fit_rows(desk: Desk) -> Curated:
 
 
 def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
-    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them.
+    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them; whole
+    where the rewrite says more than these.
 
     A consultation finds several passages. A row that came with fewer is shown among the likeliest of `others`: whether
     the base knows an answer is seen only where it has to find it.
@@ -47,9 +48,7 @@ def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
     missing = max(0, desk.settings.passages - len(row.evidence))
     strangers = _likeliest(row, others)[:missing]
     amid = replace(row, evidence=evidence.weigh(desk, [row.question], [*row.evidence, *strangers]).excerpts)
-    if not ground.unsupported(row.rewrite, amid.evidence):
-        return amid
-    return replace(row, evidence=evidence.weigh(desk, [row.question], row.evidence).excerpts)
+    return row if ground.unsupported(row.rewrite, amid.evidence) else amid
 
 
 def lesson(desk: Desk, row: Feedback) -> Lesson:

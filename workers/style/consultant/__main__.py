@@ -37,7 +37,7 @@ from workers.style.recipe import Recipe
 
 COMPANIES, HELD_OUT_COMPANIES = 140, 6
 EXAMINED = 60  # held-out questions of each source
-MOST = {"companies": 1500, f"companies{exercises.ALONE}": 300}  # the rest is for recipes with more of them
+MOST = {"companies": 1500}  # the rest is for recipes with more of them
 SHOWN = 5  # answers of each source that are kept to be read
 TASKS, TEXTS = 100, 40
 SEED = 20261121
@@ -127,23 +127,18 @@ def _lessons(data: Path | None, work: Path, seed: int) -> tuple[Lessons, Lessons
     held_out: Lessons = {}
     work.mkdir(parents=True, exist_ok=True)
     for source, material, kept in _sources(data, seed):
-        learnt |= _built(desk, source, material, work / f"{source}.json")
-        held_out |= _built(desk, source, kept, work / f"{source}-held-out.json")
+        learnt[source] = _built(desk, material, work / f"{source}.json")
+        held_out[source] = _built(desk, kept, work / f"{source}-held-out.json")
         tell(f"{source}: {len(learnt[source])} lessons, {len(held_out[source])} to examine on")
     return learnt, held_out
 
 
-def _built(desk: Desk, source: str, material: Material, place: Path) -> Lessons:
-    """The lessons of a source, and the same about nothing but what answers."""
+def _built(desk: Desk, material: Material, place: Path) -> list[Lesson]:
     if not place.exists():
         asked = [question.text for question in sample.questions()]
         made = exercises.lessons(desk, exercises.apart(material, asked), tell)
-        place.write_text(json.dumps([[one and asdict(one) for one in pair] for pair in made]), encoding="utf-8")
-    pairs = json.loads(place.read_text(encoding="utf-8"))
-    return {
-        name: [Lesson(tuple(pair[at]["messages"]), pair[at]["answer"]) for pair in pairs if pair[at]]
-        for at, name in enumerate((source, f"{source}{exercises.ALONE}"))
-    }
+        place.write_text(json.dumps([asdict(one) for one in made]), encoding="utf-8")
+    return [Lesson(tuple(one["messages"]), one["answer"]) for one in json.loads(place.read_text(encoding="utf-8"))]
 
 
 def _sources(data: Path | None, seed: int) -> Iterator[tuple[str, Material, Material]]:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from workers.style.consultant.exercises import ALONE
-
 SOURCES = {
     "companies": ("our own generator of fictional companies (`companies.py`)", "Apache-2.0, as this project"),
     "squad2": ("SQuAD 2.0 (Rajpurkar et al. 2018), five articles of its development set", "CC BY-SA 4.0"),
     "policyqa": ("PolicyQA (Ahmad et al. 2020), two thirds of its sites", "MIT"),
     "clapnq": ("CLAP NQ (Rosenthal et al. 2024), two thirds of its documents", "Apache-2.0"),
 }
+
+ALONE = " alone"  # behind a source's name, in earlier stages: lessons with nothing to read but what answers
 
 PLACES = {"within": "set off within the sentence", "behind": "named in a line behind it"}
 
@@ -26,10 +26,9 @@ merges it into the base model, so that later style adapters hold style only. Mad
 {sources}
 
 Each lesson is a prompt as the consult chain builds it, with its answer; "alone" are those with nothing to read but what
-answers, as the chain has a quotation said in other words. A third of the articles, sites and documents
-and {companies} whole companies were kept for the examination. The sample company's questions are in none of it. No
-instruction in a passage was ever to be followed. Nothing teaches it to refuse: whether the documents answer is decided
-before it is asked.
+answers. A third of the articles, sites and documents and {companies} whole companies were kept for the examination. The
+sample company's questions are in none of it. No instruction in a passage was ever to be followed. Nothing teaches it to
+refuse: whether the documents answer is decided before it is asked.
 
 The weights may be used under Apache-2.0, as the base model, and, for what they learned from SQuAD, CC BY-SA 4.0.
 
@@ -71,9 +70,7 @@ def written(made: dict[str, Any]) -> str:
         companies=stages[-1]["held_out_companies"],
         sources="\n".join(f"- {SOURCES[source][0]}; {SOURCES[source][1]}" for source in learned),
         stages="\n".join(_stage(number, stage) for number, stage in enumerate(stages, start=1)),
-        rows="\n".join(
-            _row(source, before[source], after[source]) for source in after if source.removesuffix(ALONE) in SOURCES
-        ),
+        rows="\n".join(_row(source, before[source], after[source]) for source in after if source.removesuffix(ALONE) in SOURCES),
         lost="\n".join(_lost(before, after)),
     )
 

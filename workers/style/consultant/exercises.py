@@ -16,7 +16,6 @@ from workers.style.lessons import Lesson, quotes
 Tell = Callable[[str], None]
 
 _KEY = re.compile(r"\*\*([^*]+)\*\*")
-ALONE = " alone"  # behind a source's name: the same answers, with nothing else to read
 MOST_ALIKE = 0.7  # of the words of two questions together that both have
 
 
@@ -59,37 +58,33 @@ def pointed_out(answer: str) -> str:
     return "\n".join([answer.replace("**", ""), *(f"**{key}**" for key in keys[:1])])
 
 
-def lessons(desk: Desk, material: Material, tell: Tell) -> list[tuple[Lesson, Lesson | None]]:
-    """The exercises whose answers the search brings up, as lessons: among the other excerpts, and about nothing but
-    what answers, which the chain sends to have a quotation said in other words; None where that is not enough."""
-    made: list[tuple[Lesson, Lesson | None] | None] = []
+def lessons(desk: Desk, material: Material, tell: Tell) -> list[Lesson]:
+    """The exercises whose answers the search brings up, as lessons: in the prompt that the chain sends or, where that
+    leaves out what answers, in the same about nothing but what answers."""
+    made: list[Lesson | None] = []
     with scratch.library(desk, material.readings, tell) as library:
         for number, one in enumerate(material.exercises, start=1):
-            made.append(_lessons(library, one))
+            made.append(_lesson(library, one))
             tell(f"asked {number} of {len(material.exercises)}")
-    return [pair for pair in made if pair]
+    return [lesson for lesson in made if lesson]
 
 
-def _lessons(desk: Desk, one: Exercise) -> tuple[Lesson, Lesson | None] | None:
-    """None where the excerpts that the chain would show do not bear the answer out."""
+def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
+    """None where the passages that the search brings up do not bear the answer out."""
     k = desk.settings.passages
     passages = retrieve.search(desk, one.question, k, one.history, collection=one.folder, copies=False)
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
-    excerpts = evidence.weigh(desk, queries, passages).excerpts
-    amid, alone = (_lesson(desk, one, queries[-1], read) for read in (excerpts, quoted(one, excerpts)))
-    return (amid, alone) if amid else None
+    for read in (evidence.weigh(desk, queries, passages).excerpts, _quoted(one, passages)):
+        if answer := cited(one, read):
+            messages = consult.messages(desk, prompts.load("answer"), queries[-1], read)
+            return Lesson(prompts.plain(messages), answer)
+    return None
 
 
-def _lesson(desk: Desk, one: Exercise, question: str, read: Sequence[Passage]) -> Lesson | None:
-    answer = cited(one, read)
-    messages = consult.messages(desk, prompts.load("answer"), question, read)
-    return Lesson(prompts.plain(messages), answer) if answer else None
-
-
-def quoted(one: Exercise, excerpts: Sequence[Passage]) -> tuple[Passage, ...]:
-    """The excerpts with nothing in them but what bears the answer out."""
-    own = [excerpt for excerpt in excerpts if excerpt.document == one.document]
-    return telling.alone(quotes(one.answer.replace("**", ""), own), excerpts)
+def _quoted(one: Exercise, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages with nothing in them but what bears the answer out."""
+    own = [passage for passage in passages if passage.document == one.document]
+    return telling.alone(quotes(one.answer.replace("**", ""), own), passages)
 
 
 def cited(one: Exercise, excerpts: Sequence[Passage]) -> str:
