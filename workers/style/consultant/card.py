@@ -70,7 +70,9 @@ def written(made: dict[str, Any]) -> str:
         companies=stages[-1]["held_out_companies"],
         sources="\n".join(f"- {SOURCES[source][0]}; {SOURCES[source][1]}" for source in learned),
         stages="\n".join(_stage(number, stage) for number, stage in enumerate(stages, start=1)),
-        rows="\n".join(_row(source, before[source], after[source]) for source in after if source.removesuffix(ALONE) in SOURCES),
+        rows="\n".join(
+            _row(source, before[source], after[source]) for source in after if source.removesuffix(ALONE) in SOURCES
+        ),
         lost="\n".join(_lost(before, after)),
     )
 
