@@ -137,8 +137,7 @@ def prepared(desk: Desk, unknown: Path | None) -> list[Feedback]:
     if unknown is None:
         print("no entity_questions: without rows that state unknown facts the Unknown filter has little to do")
         return rows
-    others = [one for row in rows for one in row.evidence]
-    return rows + [as_shown(desk, row, others) for row in forced(desk, rows, unknown)]
+    return rows + [as_shown(desk, row) for row in forced(desk, rows, unknown)]
 
 
 def forced(desk: Desk, rows: Sequence[Feedback], folder: Path) -> list[Feedback]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from bot import consult, conversations, evidence, feedback, ground, prompts, sentences, telling
 from bot.desk import Desk
 from bot.ground import Support
-from bot.lexical import content_words
 from bot.records import Feedback, Passage
 from workers.style.curate import Curated, curate
 
@@ -32,23 +31,16 @@ class Lesson:
 def fit_rows(desk: Desk) -> Curated:
     """The approved rows, as the model would be shown them, curated."""
     rows = feedback.trainable(desk.database)
-    passages = [passage for row in rows for passage in row.evidence]
     origins = conversations.origins(desk.database, [row.answer_id for row in rows])
     customers = {answer_id: customer for answer_id, (_, customer) in origins.items()}
-    return curate([as_shown(desk, row, passages) for row in rows], customers)
+    return curate([as_shown(desk, row) for row in rows], customers)
 
 
-def as_shown(desk: Desk, row: Feedback, others: Sequence[Passage]) -> Feedback:
-    """The row with its passages cut down to the excerpts, in the order in which the consultation shows them; whole
-    where the rewrite says more than these.
-
-    A consultation finds several passages. A row that came with fewer is shown among the likeliest of `others`: whether
-    the base knows an answer is seen only where it has to find it.
-    """
-    missing = max(0, desk.settings.passages - len(row.evidence))
-    strangers = _likeliest(row, others)[:missing]
-    amid = replace(row, evidence=evidence.weigh(desk, [row.question], [*row.evidence, *strangers]).excerpts)
-    return row if ground.unsupported(row.rewrite, amid.evidence) else amid
+def as_shown(desk: Desk, row: Feedback) -> Feedback:
+    """The row with its passages cut down to the excerpts that the consultation shows; whole where the rewrite says more
+    than these."""
+    shown = replace(row, evidence=evidence.weigh(desk, [row.question], row.evidence).excerpts)
+    return row if ground.unsupported(row.rewrite, shown.evidence) else shown
 
 
 def lesson(desk: Desk, row: Feedback) -> Lesson:
@@ -109,10 +101,3 @@ def _with_marker(sentence: str, passages: Sequence[Passage]) -> str:
         return words
     n = passages.index(support.passage) + 1
     return re.sub(r"([.!?…]*)$", rf" [{n}]\1", words, count=1)
-
-
-def _likeliest(row: Feedback, others: Sequence[Passage]) -> list[Passage]:
-    """Passages that share most words with the question, the row's own left out."""
-    own, asked = {passage.chunk_id for passage in row.evidence}, set(content_words(row.question))
-    strangers = {passage.chunk_id: passage for passage in others if passage.chunk_id not in own}
-    return sorted(strangers.values(), key=lambda one: -len(asked & set(content_words(f"{one.title} {one.text}"))))
