@@ -14,7 +14,7 @@ import torch
 from given_training import started
 from given_voices import HOUSE, PLAIN, Voice, examined_as
 
-from bot import adapters, consult, db, feedback, ground, jobs, model, prompts, telling, training
+from bot import adapters, consult, db, feedback, jobs, model, prompts, telling, training
 from bot.desk import Desk
 from bot.errors import LeaseLost, TrainingRefused
 from bot.priority import PATIENCE
