@@ -3,7 +3,6 @@ so a table row or a list item is a sentence of its own."""
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 
 ABBREVIATIONS = frozenset("mr mrs ms dr prof st no nr vs etc e.g i.e approx incl max min tel p pp inc ltd co".split())
 # The end of a sentence: punctuation, closing quotes, citation markers; then space and something that begins a sentence.
@@ -15,8 +14,6 @@ MARK = "**"  # before and behind what is emphasised
 _MARKER = re.compile(r"\s*\[\d+\]")
 _LONE_KEY = re.compile(r"\*\*([^*]*[^*.!?…])\*\*")
 _EMPHASIS = re.compile(r"\*{2,}")
-_WORD = re.compile(r"[€$£]?\w+(?:[-'’.,/]\w+)*%?")
-MEANT = 0.85  # of two keys' characters in common: "cyotoxic cells" is "cytotoxic cells", "Paris" is not "parts"
 _FINAL = ".!?… "
 
 
@@ -68,27 +65,6 @@ def lone_key(line: str) -> str:
     """The words between the marks `**` where nothing else stands in a line and they are no sentence; else nothing."""
     found = _LONE_KEY.fullmatch(line.strip())
     return found[1].strip() if found else ""
-
-
-def meant(key: str, sentence: str) -> str:
-    """The words of a sentence that a model means where it names a key: the same but for case and a slip of its pen;
-    nothing where there are none. Figures are meant as they stand."""
-    if not key or span(key, sentence)[1]:
-        return key
-    figures, count = re.findall(r"\d+", key), len(key.split())
-    found = list(_WORD.finditer(sentence))
-    runs = [
-        sentence[found[first].start() : found[last - 1].end()]
-        for first in range(len(found))
-        for last in range(first + 1, min(first + count + 1, len(found)) + 1)
-    ]
-    alike = [
-        (SequenceMatcher(None, key.lower(), run.lower()).ratio(), run)
-        for run in runs
-        if re.findall(r"\d+", run) == figures
-    ]
-    likeness, run = max(alike, default=(0.0, ""))
-    return run if likeness >= MEANT else ""
 
 
 def span(key: str, sentence: str) -> tuple[int, int]:

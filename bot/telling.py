@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from langchain_core.messages import AIMessage, BaseMessage
 
-from bot import courtesy, examples, ground, manners, model, prompts, sentences
+from bot import courtesy, emphasis, examples, ground, manners, model, prompts, sentences
 from bot.claims import rows
 from bot.desk import Desk
 from bot.errors import ModelBusy, ModelUnavailable
@@ -150,7 +150,7 @@ class Telling:
         """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
         that has them, those that it named afterwards."""
         keys = [sentence.key for sentence in self.shown]
-        named = [sentences.meant(self.pointed_out, one.text) for one in self.shown]
+        named = [emphasis.meant(self.pointed_out, one.text) for one in self.shown]
         having = [at for at, key in enumerate(named) if key]
         if having and not keys[having[-1]]:
             keys[having[-1]] = named[having[-1]]
@@ -185,7 +185,7 @@ class Telling:
         one that was dropped. Words in a line of their own point out what answers in a sentence."""
         for said in spoken:
             if key := sentences.lone_key(said):  # before it is greeted, which would make a sentence of it
-                self.pointed_out = key
+                self.pointed_out = "" if emphasis.repeats(key, self.meaning) else key
                 continue
             if courtesy.is_all(said) and not self.shown:
                 if len(self.dropped) == self.speech.earlier:  # after something else it is no greeting
@@ -225,8 +225,8 @@ class Telling:
         except (ModelBusy, ModelUnavailable):  # what is shown answers without emphasis, too
             return ""
         key = sentences.lone_key(f"{mark}{named.partition(mark)[0]}{mark}")
-        there = any(sentences.meant(key, one.text) for one in self.shown)
-        return key if there and len(key.split()) < len(sentences.without_markers(quotes).split()) else ""
+        fits = any(emphasis.meant(key, one.text) for one in self.shown) and not emphasis.repeats(key, self.meaning)
+        return key if fits and len(key.split()) < len(sentences.without_markers(quotes).split()) else ""
 
     def _styled(self, plain: Sequence[Sentence], voice: Adapter) -> Iterator[Sentence]:
         """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What

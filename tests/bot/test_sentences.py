@@ -74,19 +74,3 @@ def test_a_stream_gives_the_same_sentences_as_the_whole_text() -> None:
     for size in (1, 2, 3, 7, 50):
         pieces = [text[at : at + size] for at in range(0, len(text), size)]
         assert list(sentences.stream(pieces)) == sentences.split(text)
-
-
-@pytest.mark.parametrize(
-    ("key", "meant"),
-    [
-        ("cytotoxic T cells", "cytotoxic T cells"),
-        ("cyotoxic T cells", "cytotoxic T cells"),
-        ("The cytotoxic t cells", "the cytotoxic T cells"),
-        ("Peak", "peak"),
-        ("1,500 cells", ""),  # of another number
-        ("Paris", ""),
-        ("", ""),
-    ],
-)
-def test_words_are_meant_in_spite_of_case_and_a_slip_but_figures_as_they_stand(key: str, meant: str) -> None:
-    assert sentences.meant(key, "In all parts the cytotoxic T cells, some 1,600 cells, peak [1].") == meant
