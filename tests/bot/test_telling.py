@@ -73,7 +73,8 @@ def test_the_words_that_answer_are_told_beside_a_plain_sentence(told: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("named", "keys"), [("Rouen", ("", "Rouen")), ("region", ("region", "")), ("Paris", ()), ("Rou", ())]
+    ("named", "keys"),
+    [("Rouen", ("", "Rouen")), ("region", ("region", "")), ("Paris", ()), ("Rou", ()), ("Normandy", ())],
 )
 def test_words_that_are_named_afterwards_are_told_of_the_sentence_that_has_them(
     named: str, keys: tuple[str, ...], told: Callable[..., Answer]
