@@ -244,6 +244,7 @@ def _content(sentence: str) -> frozenset[str]:
     return _stems(facts.without(sentence)) - COURTESY
 
 
+@functools.lru_cache(maxsize=4096)
 def _stems(text: str) -> frozenset[str]:
     """The stems of a text whose bounds, seeming denials and irregular verbs are said in one way."""
     return frozenset(stems(verbs.plain(denial.rephrased(text))))

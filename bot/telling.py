@@ -378,8 +378,8 @@ class Telling:
 
 
 def alone(told: Sequence[tuple[str, str]], passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """What a style reads: the passages that something is told of, each with nothing in it but that. `told` has the
-    chunk id and the words."""
+    """What a style reads, and who names the words that answer: the passages that something is told of, each with
+    nothing in it but that. `told` has the chunk id and the words."""
     by_id = {passage.chunk_id: passage for passage in passages}
     of_chunk: dict[str, dict[str, None]] = {}
     for chunk_id, words in told:

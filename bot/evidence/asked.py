@@ -99,7 +99,7 @@ class Asked:
             return True
         if self.kind == "name":
             return bool(names_in(sentence) - self.names - self.weights.keys())
-        new = {fact.value for fact in facts.figures(sentence) if fact.kind != "code"} - self.figures
+        new = figures_in(sentence) - self.figures
         return bool(new) or (self.kind == "time" and bool(_MONTHS_AND_SPANS.intersection(lexical.stems(sentence))))
 
 
@@ -134,8 +134,8 @@ def names_in(text: str) -> frozenset[str]:
 
 
 def figures_in(text: str) -> frozenset[facts.Value]:
-    """The numbers, dates, times and codes in a text, without their units."""
-    return frozenset(fact.value for fact in facts.figures(text))
+    """The numbers, dates and times in a text, without their units. A code, like a model's, answers no "how many"."""
+    return frozenset(fact.value for fact in facts.figures(text) if fact.kind != "code")
 
 
 def _unprefixed(stem: str) -> str:

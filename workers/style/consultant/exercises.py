@@ -74,11 +74,10 @@ def _lesson(desk: Desk, one: Exercise) -> Lesson | None:
     k = desk.settings.passages
     passages = retrieve.search(desk, one.question, k, one.history, collection=one.folder, copies=False)
     queries = retrieve.standalone(one.question, one.history, desk, one.folder)
-    for read in (evidence.weigh(desk, queries, passages).excerpts, _quoted(one, passages)):
-        if answer := cited(one, read):
-            messages = consult.messages(desk, prompts.load("answer"), queries[-1], read)
-            return Lesson(prompts.plain(messages), answer)
-    return None
+    read = evidence.weigh(desk, queries, passages).excerpts
+    answer = cited(one, read) or cited(one, read := _quoted(one, passages))
+    messages = consult.messages(desk, prompts.load("answer"), queries[-1], read)
+    return Lesson(prompts.plain(messages), answer) if answer else None
 
 
 def _quoted(one: Exercise, passages: Sequence[Passage]) -> tuple[Passage, ...]:
