@@ -62,7 +62,7 @@ class QuantizedEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(window_of(folder))
-        self._session = _session(file)
+        self._session = session(str(file))
 
     def encode(self, texts: list[str]) -> Embedded:
         """Unit vectors in the order of the texts; longer texts are cut to the model's window."""
@@ -140,11 +140,12 @@ def _agreement(one: Encoder, other: Encoder) -> float:
     return float(np.mean(np.sum(one.encode(texts).vectors * other.encode(texts).vectors, axis=1)))
 
 
-def _session(file: Path) -> Any:
+def session(graph: str | bytes) -> Any:
+    """ONNX Runtime over a graph, given by its file or itself, in the caller's thread alone."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # the caller's thread alone
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
     options.add_session_config_entry(*NO_OVERFLOW)
     return onnxruntime.InferenceSession(
-        str(file), options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED_FUSIONS
+        graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED_FUSIONS
     )

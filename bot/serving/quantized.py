@@ -1,8 +1,9 @@
-"""A BERT sentence encoder as an 8-bit ONNX graph for the CPU: built once from its weights, then only read.
+"""A BERT as an 8-bit ONNX graph for the CPU: built once from its weights, then only read.
 
-The graph takes the token ids of one text and gives its unit vector. It has no mask because nothing is ever padded:
-texts go through one by one, which is as fast as in batches, and so a text has one vector whatever it travels with
-(8-bit activations are scaled by the largest of them, which in a batch may be another text's). No torch here.
+The graph of a sentence encoder takes the token ids of one text and gives its unit vector. It has no mask because
+nothing is ever padded: texts go through one by one, which is as fast as in batches, and so a text has one vector
+whatever it travels with (8-bit activations are scaled by the largest of them, which in a batch may be another text's).
+No torch here.
 """
 
 import hashlib
@@ -46,14 +47,30 @@ def place(name: str, folder: Path, models: Path) -> Path:
 
 def build(folder: Path, file: Path) -> None:
     """Write the graph of the BERT in `folder`: `ids` int32 (1, tokens) to `vector` float32 (1, dimensions)."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
-    graph = _Graph({name.removeprefix("bert."): array for name, array in load_file(folder / WEIGHTS).items()}, config)
-    states = graph.embeddings()
-    for layer in range(config["num_hidden_layers"]):
-        states = graph.layer(f"encoder.layer.{layer}.", states)
-    mean = graph.node("ReduceMean", [states], axes=[1], keepdims=0)
+    config, weights = read(folder)
+    graph = _Graph(weights, config)
+    mean = graph.node("ReduceMean", [graph.states()], axes=[1], keepdims=0)
     graph.node("LpNormalization", [mean], "vector", axis=1, p=2)
-    onnx.save(graph.model(), str(file))
+    vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, config["hidden_size"]])
+    onnx.save(graph.model(["ids"], vector), str(file))
+
+
+def build_reader(config: dict[str, Any], weights: dict[str, Floats]) -> bytes:
+    """The graph of a BERT that reads: `ids` and `kinds` int32 (1, tokens), kind 0 for the question's tokens and 1 for
+    the passage's, to `scores` float32 (1, tokens, 2): how well an answer begins and ends at each. `weights` has its two
+    outputs as `qa_outputs`."""
+    graph = _Graph(weights, config)
+    outputs = graph.constant("outputs", weights["qa_outputs.weight"].T)
+    scores = graph.node("MatMul", [graph.states("kinds"), outputs])
+    graph.node("Add", [scores, graph.constant("outputs.bias", weights["qa_outputs.bias"])], "scores")
+    shown = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, "tokens", 2])
+    return bytes(graph.model(["ids", "kinds"], shown).SerializeToString())
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """A BERT's configuration and its weights, by names without the "bert." in front."""
+    weights = {name.removeprefix("bert."): array for name, array in load_file(folder / WEIGHTS).items()}
+    return json.loads((folder / "config.json").read_text()), weights
 
 
 class _Graph:
@@ -77,18 +94,29 @@ class _Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def embeddings(self) -> str:
-        """Words, 8 bits each with a scale a word, and positions; all tokens are of the first type."""
+    def states(self, kinds: str = "") -> str:
+        """The last layer's states, (1, tokens, dimensions)."""
+        states = self.embeddings(kinds)
+        for layer in range(self._config["num_hidden_layers"]):
+            states = self.layer(f"encoder.layer.{layer}.", states)
+        return states
+
+    def embeddings(self, kinds: str) -> str:
+        """Words, 8 bits each with a scale a word, positions, and `kinds` of tokens; without these all are of the first
+        kind."""
         table = self._weights["embeddings.word_embeddings.weight"]
         rows, scales = _eight_bits(table, axis=1)
         positions = self._weights["embeddings.position_embeddings.weight"]
-        kinds = self._weights["embeddings.token_type_embeddings.weight"]
+        of_kind = self._weights["embeddings.token_type_embeddings.weight"]
         found = self.node("Gather", [self.constant("words", rows), "ids"])
         scale = self.node("Gather", [self.constant("words.scale", scales), "ids"])
         words = self.node("Mul", [self.node("Cast", [found], to=TensorProto.FLOAT), scale])
         end = self.node("Shape", ["ids"], start=1, end=2)
         start = self.constant("start", np.array([0]))
-        placed = self.node("Slice", [self.constant("positions", positions + kinds[0]), start, end, start])
+        first = positions if kinds else positions + of_kind[0]
+        placed = self.node("Slice", [self.constant("positions", first), start, end, start])
+        if kinds:
+            words = self.node("Add", [words, self.node("Gather", [self.constant("of kind", of_kind), kinds])])
         return self.normal("embeddings.", self.node("Add", [words, placed]))
 
     def layer(self, prefix: str, states: str) -> str:
@@ -127,10 +155,9 @@ class _Graph:
         )
         return self.node("LayerNormalization", [states, gain, bias], epsilon=self._config["layer_norm_eps"])
 
-    def model(self) -> onnx.ModelProto:
-        ids = helper.make_tensor_value_info("ids", TensorProto.INT32, [1, "tokens"])
-        vector = helper.make_tensor_value_info("vector", TensorProto.FLOAT, [1, self._config["hidden_size"]])
-        graph = helper.make_graph(self._nodes, "sentence encoder", [ids], [vector], self._constants)
+    def model(self, inputs: list[str], output: onnx.ValueInfoProto) -> onnx.ModelProto:
+        taken = [helper.make_tensor_value_info(name, TensorProto.INT32, [1, "tokens"]) for name in inputs]
+        graph = helper.make_graph(self._nodes, "encoder", taken, [output], self._constants)
         operators = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME, 1)]
         return helper.make_model(graph, opset_imports=operators, ir_version=IR_VERSION)
 

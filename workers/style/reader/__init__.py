@@ -1,0 +1,1 @@
+"""How the reader that ships is made: what it learns from, training, examination and model card."""

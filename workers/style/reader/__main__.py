@@ -1,0 +1,108 @@
+"""`python -m workers.style.reader --squad FILE` makes the reader that ships: reads the material, trains, examines, and
+writes `bot/models/reader/`.
+
+FILE is SQuAD's training set as its publishers give it (train-v1.1.json, CC BY-SA 4.0). LOG.md has what was tried.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from bot.serving import reader, weights
+from bot.serving.reader import Reader
+from bot.settings import load_settings
+from ingest.tables import show, tell
+from workers.style import train
+from workers.style.batches import held_out_loss
+from workers.style.course import Course
+from workers.style.reader import card, learning, material
+from workers.style.reader.material import Example
+from workers.style.recipe import Recipe
+
+SEED = 20261121
+RECIPE = Recipe(rank=64, alpha=128, epochs=1, learning_rate=1.2e-3, rows_per_batch=16, warmup_share=0.03, seed=SEED)
+MOST_SQUAD = 28_500
+KEPT = 600  # of SQuAD's texts, to examine on
+EXAMINED = 240  # of each source while learning
+
+
+def main(
+    squad: Annotated[Path, typer.Option(help="SQuAD's training set, train-v1.1.json.")],
+    data: Annotated[Path | None, typer.Option(help="The folder of public sets, for squad2/{docs,qa}.jsonl.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the adapter goes.")] = reader.ADAPTER,
+    most: Annotated[int, typer.Option(help="Texts of SQuAD at most.")] = MOST_SQUAD,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="Examine what is in the folder, and train nothing.")
+    ] = False,
+) -> None:
+    """Make the reader."""
+    folder = weights.locate(weights.EMBEDDING_MODEL, load_settings())
+    learnt, kept = _material(squad, data, most)
+    if not trained:
+        stage = _learned(folder, learnt, kept, out)
+        stage = {"base": weights.EMBEDDING_MODEL, "kept": {"squad2": material.kept(data, SEED) if data else []}} | stage
+        (out / "meta.json").write_text(json.dumps(stage, indent=1), encoding="utf-8")
+    made = json.loads((out / "meta.json").read_text(encoding="utf-8"))
+    reads = Reader(folder, out)
+    made["examined"] = {name: learning.examined(reads, some) for name, some in kept.items()}
+    (out / "meta.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
+    (out / "README.md").write_text(card.written(made), encoding="utf-8")
+    show(True, made, [])
+
+
+def _material(squad: Path, data: Path | None, most: int) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
+    """What to learn from and what is kept, by source."""
+    chance = random.Random(SEED)
+    whole = material.squad(squad, chance)
+    chance.shuffle(whole)
+    learnt, kept = {"squad": whole[:-KEPT][:most]}, {"squad": whole[-KEPT:]}
+    learnt["companies"], kept["companies"] = material.ours(SEED, chance)
+    if data:
+        learnt["squad2"], kept["squad2"] = material.squad2(data, SEED, chance)
+    for name, some in learnt.items():
+        tell(f"{name}: {len(some)} texts to learn from, {len(kept[name])} to examine on")
+    return learnt, kept
+
+
+def _learned(
+    folder: Path, learnt: dict[str, list[Example]], kept: dict[str, list[Example]], out: Path
+) -> dict[str, Any]:
+    """Train, and write the adapter; returns how it was done."""
+    torch.manual_seed(SEED)
+    # those that no SQuAD of 2016 has, questions that look answerable and are not, are few: they are learned twice
+    texts = [one for name, some in learnt.items() for one in (some * 2 if name == "squad2" else some)]
+    student = learning.student(folder, RECIPE)
+    to_learn = learning.batches(folder, texts, RECIPE.rows_per_batch, SEED)
+    examined = learning.batches(folder, _some(kept), RECIPE.rows_per_batch, SEED)
+    course = Course(student, RECIPE, to_learn, examined, _told, learning.loss)
+    course.run(held_out_loss(student, examined, learning.loss))
+    made = {
+        **asdict(RECIPE),
+        "texts": {name: len(some) for name, some in learnt.items()},
+        "device": student.device.type,
+        "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
+        "tokens": course.tokens,
+        "seconds": round(course.seconds),
+    }
+    train.write(student, made, out, torch.float16)  # what numpy has, too
+    return made
+
+
+def _some(kept: dict[str, list[Example]]) -> Sequence[Example]:
+    chance = random.Random(SEED)
+    return [one for some in kept.values() for one in chance.sample(some, min(EXAMINED, len(some)))]
+
+
+def _told(progress: dict[str, Any]) -> None:
+    if "loss" in progress and progress["step"] % 50 == 0:
+        tell(f"step {progress['step']} of {progress['steps']}, loss {progress['loss']:.3f}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
