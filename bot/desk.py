@@ -7,6 +7,8 @@ from langchain_core.embeddings import Embeddings
 
 from bot import db, indexes, model
 from bot.knowledge import Collections, Knowledge
+from bot.serving import reader
+from bot.serving.reader import Reader
 from bot.settings import Settings, load_settings
 
 
@@ -34,6 +36,11 @@ class Desk:
     def embedding_model(self) -> str:
         """Its name."""
         return indexes.live(self.database).embedding_model
+
+    @property
+    def reader(self) -> Reader:
+        """What finds the words that answer in what the search brings up; it reads in this process."""
+        return reader.shipped(self.settings)
 
 
 def open_desk(settings: Settings | None = None, *, background: bool = False) -> Desk:

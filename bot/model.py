@@ -28,15 +28,10 @@ ADAPTER_TIMEOUT_SECONDS = 60
 
 
 def chat(
-    settings: Settings,
-    adapter: str | None,
-    most_tokens: int | None = None,
-    *,
-    background: bool = False,
-    going_on: bool = False,
+    settings: Settings, adapter: str | None, most_tokens: int | None = None, *, background: bool = False
 ) -> ChatOpenAI:
     """A streaming chat model: the base, or the base speaking in an adapter's style. In the background customers go
-    first. `going_on` it adds to the last message, which is its own."""
+    first."""
     return ChatOpenAI(
         model=adapter or settings.model,
         default_headers=_headers(background),
@@ -47,7 +42,6 @@ def chat(
         timeout=_patience(settings, background),
         max_retries=0,
         streaming=True,
-        extra_body={"continue_final_message": True, "add_generation_prompt": False} if going_on else None,
     )
 
 

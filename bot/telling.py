@@ -11,15 +11,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 
 from bot import courtesy, emphasis, examples, ground, manners, model, prompts, sentences
 from bot.claims import rows
 from bot.desk import Desk
-from bot.errors import ModelBusy, ModelUnavailable
-from bot.evidence import Evidence, confidence
+from bot.evidence import Evidence, cells, confidence
 from bot.examples import Example
+from bot.ground import Support
 from bot.pins import Pin
 from bot.prompts import Prompt
 from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sentence, Timings
@@ -27,21 +26,13 @@ from bot.records import Adapter, Answer, Citation, Manner, Nearby, Passage, Sent
 LONGEST_ANSWER_SENTENCES = 3
 MOST_DROPPED = 2  # a model whose first sentences find no support says nothing worth waiting for
 MOST_NEARBY = 2
-MOST_KEY_TOKENS = 24
-HEADER_MARGIN = 0.15  # of the cosine; "Standard price" is .11 behind "Express price" for "shipping cost to zone B?"
 LEAST_NEARBY = 0.1  # evidence below it comes from documents about something else, and to name them helps nobody
 
 
 def words(desk: Desk, voice: Adapter | None, most_tokens: int, messages: list[BaseMessage]) -> Iterator[str]:
     """What the model says, piece by piece. It ends at once when nobody listens any more: LangChain's own chain of
-    model and parser (LCEL) would first hear the model out. A last message of its own it goes on from."""
-    speaker = model.chat(
-        desk.settings,
-        voice.name if voice else None,
-        most_tokens,
-        background=desk.background,
-        going_on=isinstance(messages[-1], AIMessage),
-    )
+    model and parser (LCEL) would first hear the model out."""
+    speaker = model.chat(desk.settings, voice.name if voice else None, most_tokens, background=desk.background)
     return (str(piece.text) for piece in speaker.stream(messages))
 
 
@@ -147,14 +138,24 @@ class Telling:
         )
 
     def _keys(self) -> tuple[str, ...]:
-        """The words that answer in each shown sentence: those that the model set off in it, or, in the last sentence
-        that has them, those that it named afterwards."""
-        keys = [sentence.key for sentence in self.shown]
-        named = [emphasis.meant(self.pointed_out, one.text) for one in self.shown]
-        having = [at for at, key in enumerate(named) if key]
-        if having and not keys[having[-1]]:
-            keys[having[-1]] = named[having[-1]]
-        return tuple(keys)
+        """The words that answer in each shown sentence: those that the model set off in it; where there are none, those
+        that it named afterwards, or else those that a reader finds in what one of them cites."""
+        if any(one.key for one in self.shown):
+            return tuple(one.key for one in self.shown)
+        keys = [emphasis.meant(self.pointed_out, one.text) for one in self.shown]
+        if not any(keys):
+            keys = [self._found_in(one) for one in self.shown]
+        last = max((at for at, key in enumerate(keys) if key), default=-1)
+        return tuple(key if at == last else "" for at, key in enumerate(keys))
+
+    def _found_in(self, sentence: Sentence) -> str:
+        """The words of a sentence that are the answer in what it cites, unless they are all of it."""
+        for citation in sentence.citations:
+            key = emphasis.meant(self.evidence.words_in(citation.chunk_id, citation.quote), sentence.text)
+            whole = min(len(text.split()) for text in (citation.quote, sentences.without_markers(sentence.text)))
+            if key and len(key.split()) < whole and not emphasis.repeats(key, self.meaning):
+                return key
+        return ""
 
     @property
     def _most_tokens(self) -> int:
@@ -208,25 +209,6 @@ class Telling:
         if not self.shown and (quotation := self._quotation()):
             self.quoted, self.pointed_out = True, ""
             yield self._show(replace(quotation, text=self._greeted(quotation.text)))
-        if any(one.citations for one in self.shown) and not any(one.key for one in self.shown):
-            self.pointed_out = self._named() or self.pointed_out
-
-    def _named(self) -> str:
-        """The words that answer, which the base names as if it had just said the quotes that are cited and had read
-        nothing else: it points better at words in a sentence than at words in passages. None where they are not there,
-        or are all."""
-        cited = list(dict.fromkeys((c.chunk_id, c.quote) for one in self.shown for c in one.citations))
-        quotes, mark = " ".join(sentences.with_marker(quote, 1) for _, quote in cited), sentences.MARK
-        messages = self._asked(alone(cited, self.passages))
-        try:
-            with model.model_errors(self.desk.settings):
-                said = AIMessage(f"{quotes}\n{mark}")
-                named = "".join(words(self.desk, None, MOST_KEY_TOKENS, [*messages, said]))
-        except (ModelBusy, ModelUnavailable):  # what is shown answers without emphasis, too
-            return ""
-        key = sentences.lone_key(f"{mark}{named.partition(mark)[0]}{mark}")
-        fits = any(emphasis.meant(key, one.text) for one in self.shown) and not emphasis.repeats(key, self.meaning)
-        return key if fits and len(key.split()) < len(sentences.without_markers(quotes).split()) else ""
 
     def _styled(self, plain: Sequence[Sentence], voice: Adapter) -> Iterator[Sentence]:
         """What the voice makes of a plain answer; where that says less, the plain one behind the voice's greeting. What
@@ -307,7 +289,7 @@ class Telling:
         if (
             support is None
             or not self.evidence.speaks_to_the_question(support.passage, support.quote)
-            or not self._tells_the_cell(said, support.quote)
+            or not self._tells_the_cell(said, support)
             or not (self.shown or ground.tells(said, support.quote, self.meaning))
         ):
             self.dropped.append(said)
@@ -321,16 +303,12 @@ class Telling:
             return None
         return self._show(sentence)
 
-    def _tells_the_cell(self, said: str, quote: str) -> bool:
-        """Whether what is said of a table row stands under a header that is about as near to the question as any. What
-        stands first in a row names it."""
-        _, *cells = rows.cells(quote) or (None,)
-        told = [rows.told(said, cell) for cell in cells]
-        if not any(told):
-            return True
-        question, *headers = np.array(self.desk.embeddings.embed_documents([self.meaning, *(c.header for c in cells)]))
-        near = np.array(headers) @ question
-        return bool(max(near[told]) >= max(near) - HEADER_MARGIN)
+    def _tells_the_cell(self, said: str, support: Support) -> bool:
+        """Whether what is said of a table row stands in a cell that is asked for."""
+        told = [cell for cell in rows.cells(support.quote)[1:] if rows.told(said, cell)]
+        words = self.evidence.words_in(support.passage.chunk_id, support.quote)
+        asked = cells.asked_for(self.desk.embeddings, self.meaning, support.quote, words) if told else []
+        return not told or any(cell in asked for cell in told)
 
     def _may_stand_alone(self, said: str) -> bool:
         """Whether a sentence needs no source, beside something that has one: it is courtesy, or it says, once, what
@@ -378,8 +356,8 @@ class Telling:
 
 
 def alone(told: Sequence[tuple[str, str]], passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """What a style reads, and who names the words that answer: the passages that something is told of, each with
-    nothing in it but that. `told` has the chunk id and the words."""
+    """What a style reads: the passages that something is told of, each with nothing in it but that. `told` has the
+    chunk id and the words."""
     by_id = {passage.chunk_id: passage for passage in passages}
     of_chunk: dict[str, dict[str, None]] = {}
     for chunk_id, words in told:

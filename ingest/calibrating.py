@@ -2,11 +2,13 @@
 
 DIR holds squad2/, clapnq/ and, if they are there, emanual/ and policyqa/ (each docs.jsonl and qa.jsonl); the sample
 company comes along. Every set is asked through the real search in a library of its own, on the servers that are up.
-The models learn from the sample, squad2 and clapnq; the others are only measured.
+The models learn from the sample, squad2 and clapnq; the others are only measured. Of squad2 only those articles count
+that the reader (`bot/models/reader`) has not learned from.
 """
 
+import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from bot.evidence.calibrated import Calibration, Model
 from bot.quality import calibration, overlap, risk
 from bot.quality.calibration import Case, Row
 from bot.records import Citation, Passage, Question, Sentence
+from bot.serving import reader
 from ingest import scratch, sets
 from ingest.sets import QuestionSet
 from ingest.tables import show, tell
@@ -99,17 +102,24 @@ def _cases(desk: Desk, data: Path, name: str, most: int) -> tuple[list[Case], li
         return None
     whole = sets.load(folder / "docs.jsonl", folder / "qa.jsonl") if name != "sample" else sets.load(None, None)
     readings, asked = _arranged(name, whole)
-    asked = random.Random(SEED).sample(asked, min(most, len(asked)))
+    asked = random.Random(SEED).sample(asked, len(asked))
+    unread = set(json.loads((reader.ADAPTER / "meta.json").read_text(encoding="utf-8"))["kept"].get(name, ()))
     found: list[Case] = []
     said: list[Case] = []
     with scratch.library(desk, readings, tell) as library:
-        for one in _counted(name, asked):
+        for one in asked:
+            if len(found) == most:
+                break
             passages = _passages(library, one)
+            if not passages or (unread and one.group(passages[0].document) not in unread):
+                continue
             queries = retrieve.standalone(one.question.text, one.question.history, library, one.collection)
             seen = evidence.weigh(library, queries, passages)
             if seen.best:
                 near = _nearest(library, one)
                 group = one.group(passages[0].document)
+                if len(found) % 50 == 0:
+                    tell(f"{name}: {len(found)} of at most {min(most, len(asked))}")
                 found.append(_before(name, one.question, seen, group, near))
                 said += _after(name, one.question, passages, seen, group, near)
     return found, said
@@ -147,13 +157,6 @@ def _policies(whole: QuestionSet) -> tuple[Sequence[tuple[str, Any]], list[Asked
 
 def _site(place: str) -> str:
     return place.partition("/")[0]
-
-
-def _counted(what: str, asked: Sequence[Asked]) -> Iterator[Asked]:
-    for number, one in enumerate(asked, start=1):
-        if number % 50 == 1:
-            tell(f"{what}: {number} of {len(asked)}")
-        yield one
 
 
 def _before(name: str, question: Question, seen: Evidence, group: str, near: float) -> Case:

@@ -23,7 +23,8 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "number",
         re.compile(
             r"\bhow (?:many|much|long|old|often|far|high|tall|large|big|fast|deep|wide|heavy)\b"
-            r"|\bwhat (?:is the )?(?:number|percent\w*|amount|share|proportion|price|cost|fee|rate|population)\b",
+            r"|\bwhat (?:is the )?(?:number|percent\w*|amount|share|proportion|price|cost|fee|rate|population)\b"
+            r"|\bwhat (?:do|does|did|would|will)\b.*\b(?:cost|weigh|charge|pay)\b",
             re.I,
         ),
     ),
@@ -40,25 +41,18 @@ _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _MONTHS_AND_SPANS = frozenset(
     lexical.stems("january february march april june july august september october november december daily century age")
 ) | frozenset(lexical.stems("monday tuesday wednesday thursday friday saturday sunday spring summer autumn winter"))
+_MONEY = "euro dollar pound yen cent"
+_LENGTHS = "kilometre metre centimetre millimetre mile foot inch"
+_SPANS = "second minute hour day night week month year"
+# What is measured, and the units that it comes in (those of `facts.UNITS`); any other number comes in any.
+_MEASURES = (
+    (re.compile(r"\bhow heavy\b|\bweigh(?:t|s)?\b", re.I), frozenset("kilogram gram tonne pound".split())),
+    (re.compile(r"\bhow (?:far|tall|high|wide|deep)\b", re.I), frozenset(_LENGTHS.split())),
+    (re.compile(r"\bhow long\b", re.I), frozenset(f"{_SPANS} {_LENGTHS}".split())),
+    (re.compile(r"\bhow (?:hot|cold|warm)\b", re.I), frozenset({"degree"})),
+    (re.compile(r"\b(?:price|costs?|fee|charge|pay)\b", re.I), frozenset(f"{_MONEY} percent".split())),
+)
 _SPEAKER = re.compile(r"\b(?:i|my|me|we|our|us)\b|\bwhat if\b", re.I)
-_OPPOSITES = """
-increase/decrease more/less more/fewer most/least highest/lowest high/low higher/lower large/small largest/smallest
-bigger/smaller early/late earlier/later before/after first/last above/below begin/end start/stop open/close
-accept/reject allow/forbid allow/prohibit include/exclude best/worst better/worse strong/weak rich/poor win/lose
-buy/sell cheap/expensive north/south east/west northern/southern eastern/western internal/external inside/outside
-new/old newest/oldest young/old maximum/minimum majority/minority male/female men/women positive/negative
-active/inactive same/different always/never gain/lose enter/leave support/oppose agree/disagree legal/illegal
-easy/difficult simple/complex private/public import/export up/down long/short longer/shorter fast/slow cold/hot
-warm/cool heavy/light rise/fall create/destroy victory/defeat success/failure upper/lower near/far known/unknown
-possible/impossible common/rare add/remove protect/attack connect/disconnect direct/indirect formal/informal
-enable/disable
-""".split()
-_OPPOSITE: dict[str, frozenset[str]] = {}
-for _one, _, _other in (pair.partition("/") for pair in _OPPOSITES):
-    for _word, _against in ((_one, _other), (_other, _one)):
-        _stem = lexical.stem(_word)
-        _OPPOSITE[_stem] = _OPPOSITE.get(_stem, frozenset()) | {lexical.stem(_against)}
-_PREFIX = re.compile(r"^(?:non|un|in|im|ir|dis)-?")
 
 
 @dataclass(frozen=True)
@@ -88,19 +82,19 @@ class Asked:
         there = {*itertools.pairwise(stems), *zip(stems, stems[2:], strict=False)}
         return len(self.pairs & there) / len(self.pairs) if self.pairs else 0.0
 
-    def opposed_by(self, stems: Collection[str]) -> bool:
-        """Whether these stems hold the opposite of one of the question's words, and not the word itself."""
-        missing = [stem for stem in self.weights if stem not in stems]
-        return any(_OPPOSITE.get(stem, frozenset()) & set(stems) or _unprefixed(stem) in stems for stem in missing)
-
     def kind_stands_in(self, sentence: str) -> bool:
         """Whether a sentence holds something of the kind that is asked for, which the question did not say itself."""
         if self.kind == "anything":
             return True
         if self.kind == "name":
             return bool(names_in(sentence) - self.names - self.weights.keys())
-        new = figures_in(sentence) - self.figures
+        new = {fact.value for fact in _figures(sentence) if self._is_measured_in(fact.unit)} - self.figures
         return bool(new) or (self.kind == "time" and bool(_MONTHS_AND_SPANS.intersection(lexical.stems(sentence))))
+
+    def _is_measured_in(self, unit: str) -> bool:
+        """Whether what is asked for may come in a unit; a table's figures may have theirs in a header, or nowhere."""
+        units = next((units for measure, units in _MEASURES if measure.search(self.text)), frozenset[str]())
+        return self.kind != "number" or not units or not unit or unit in units
 
 
 def read(question: str, found: Mapping[str, int], total: int) -> Asked:
@@ -135,10 +129,8 @@ def names_in(text: str) -> frozenset[str]:
 
 def figures_in(text: str) -> frozenset[facts.Value]:
     """The numbers, dates and times in a text, without their units. A code, like a model's, answers no "how many"."""
-    return frozenset(fact.value for fact in facts.figures(text) if fact.kind != "code")
+    return frozenset(fact.value for fact in _figures(text))
 
 
-def _unprefixed(stem: str) -> str:
-    """The stem without a prefix that denies ("nonlinear" becomes "linear"); empty where there is none."""
-    bare = _PREFIX.sub("", stem)
-    return bare if len(bare) > 3 and bare != stem else ""
+def _figures(text: str) -> list[facts.Fact]:
+    return [fact for fact in facts.figures(text) if fact.kind != "code"]

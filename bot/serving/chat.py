@@ -51,7 +51,6 @@ class Chat:
             top_p=body.top_p,
             seed=body.seed,
             stop=body.stops,
-            continues=body.continue_final_message,
             background=self._background,
         )
 

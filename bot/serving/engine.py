@@ -157,7 +157,7 @@ class Engine:
         return row.generation
 
     def _prompt(self, request: GenerationRequest, virtual_tokens: int) -> list[int]:
-        prompt = [*self._embedding.ids(virtual_tokens), *self._prompter.tokens(request.messages, request.continues)]
+        prompt = [*self._embedding.ids(virtual_tokens), *self._prompter.tokens(request.messages)]
         if len(prompt) + request.max_tokens > self.context_tokens:
             raise PromptTooLong(
                 f"The prompt has {len(prompt)} tokens and {request.max_tokens} more are asked for, "

@@ -12,9 +12,8 @@ Arrival = str | Exception | None  # a piece of text, what went wrong, or the end
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """`adapter` None is the base model. `temperature` 0 is greedy; otherwise sampled, repeatably if `seed` is set. With
-    `continues` the last message, the assistant's, is gone on from. What is asked in the background gives way to people
-    who wait."""
+    """`adapter` None is the base model. `temperature` 0 is greedy; otherwise sampled, repeatably if `seed` is set. What
+    is asked in the background gives way to people who wait."""
 
     messages: tuple[dict[str, str], ...]
     adapter: str | None = None
@@ -23,7 +22,6 @@ class GenerationRequest:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
-    continues: bool = False
     background: bool = False
 
 

@@ -21,13 +21,11 @@ class Prompter:
         marks = sorted({*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}, key=len, reverse=True)
         self._marks = re.compile("|".join(re.escape(mark) for mark in marks)) if marks else None
 
-    def tokens(self, messages: Sequence[dict[str, str]], continues: bool = False) -> list[int]:
-        """The token ids of the conversation and the beginning of the assistant's answer, or, where that is the last
-        message and the model `continues` it, of all but its end."""
+    def tokens(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        """The token ids of the conversation and the beginning of the assistant's answer."""
         plain = [{"role": message["role"], "content": self._without_marks(message["content"])} for message in messages]
-        form = {"tokenize": False, "add_generation_prompt": not continues, "continue_final_message": continues}
         try:
-            text = self._tokenizer.apply_chat_template(plain, **form)
+            text = self._tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
         except (TemplateError, ValueError) as error:
             raise Refusal(f"The model's chat template does not take these messages: {error}.") from error
         return list(self._encoder.encode(text, add_special_tokens=False).ids)

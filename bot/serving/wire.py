@@ -5,7 +5,7 @@ Fields that this server does not honour are refused, so that nobody believes tha
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_TOKENS = 1024
 DEFAULT_TOKENS = 128
@@ -35,8 +35,7 @@ class StreamOptions(Body):
 
 
 class ChatBody(Body):
-    """The body of /v1/chat/completions. As with vLLM a last message of the assistant's is gone on from with
-    `continue_final_message`, where no new one may be begun (`add_generation_prompt`)."""
+    """The body of /v1/chat/completions."""
 
     model: str
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -46,19 +45,9 @@ class ChatBody(Body):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Annotated[int | None, Field(ge=0, lt=2**63)] = None
     stop: Annotated[list[str], Field(max_length=4)] | str | None = None
-    add_generation_prompt: bool = True
-    continue_final_message: bool = False
     n: Literal[1] = 1
     stream: bool = False
     stream_options: StreamOptions | None = None
-
-    @model_validator(mode="after")
-    def _begins_or_goes_on(self) -> "ChatBody":
-        if self.add_generation_prompt == self.continue_final_message:
-            raise ValueError("either add_generation_prompt or continue_final_message has to be true, and one alone")
-        if self.continue_final_message and self.messages[-1].role != "assistant":
-            raise ValueError("continue_final_message goes on from an assistant's message, and the last one is none")
-        return self
 
     @property
     def tokens_wanted(self) -> int:

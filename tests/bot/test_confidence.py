@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from bot.evidence import Evidence, asked, calibrated, confidence
+from bot.evidence import Evidence, Judged, asked, calibrated, confidence
 from bot.records import Citation, Passage, Sentence
 
 BEST = "You have 45 days to send things back."
@@ -13,7 +13,9 @@ QUESTION = asked.read("How many days do I have to send things back?", {}, 100)
 
 def evidence_of(score: float) -> Evidence:
     passage = Passage("c1", 1, "returns.md", "Returns", "", None, f"{BEST} {ASIDE}", 5.0)
-    return Evidence(score, {}, (passage,), (passage, BEST), {("c1", BEST): 1.4, ("c1", ASIDE): 0.7}, QUESTION)
+    return Evidence(
+        score, {}, (passage,), (passage, BEST), {("c1", BEST): Judged(1.4), ("c1", ASIDE): Judged(0.7)}, QUESTION
+    )
 
 
 def said(text: str, quote: str) -> Sentence:

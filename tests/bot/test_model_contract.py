@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import HumanMessage
 from pydantic import SecretStr
 
 from bot import model
@@ -57,16 +57,6 @@ def test_the_base_answers_in_pieces_and_twice_alike(server: Settings) -> None:
     assert sum(bool(piece) for piece in pieces) > 1
     assert "".join(pieces) == said(server)
     assert server.model in model.served(server)
-
-
-def test_the_base_goes_on_from_words_of_its_own(server: Settings) -> None:
-    whole = said(server)
-    begun = whole[: whole.index(" ", len(whole) // 2)]
-    with model.model_errors(server):
-        rest = str(model.chat(server, None, 24, going_on=True).invoke([*QUESTION, AIMessage(begun)]).text)
-
-    # its own words are read in floats, after a few of which 8 bits may have gone another way
-    assert rest.startswith(whole[len(begun) :][:6])
 
 
 def test_a_voice_speaks_from_its_loading_until_it_is_dropped(server: Settings, voices: list[Adapter]) -> None:

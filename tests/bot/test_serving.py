@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from bot.serving.api import create_app
 from bot.serving.embeddings import Embedder
 from bot.serving.engine import PLACES, Engine
 from bot.serving.generation import GenerationRequest
-from bot.serving.prompt import Prompter
 from bot.serving.refusals import AdapterLoaded, PromptTooLong, TookTooLong, UnknownModel
 from bot.serving.text import PieceDecoder, StopFilter
 from bot.serving.weights import EMBEDDING_MODEL, locate
@@ -241,18 +239,6 @@ def test_the_engine_writes_what_transformers_would_write(engine: Engine, tiny_fo
     assert generation.finish_reason == "length"
 
 
-def test_the_assistants_last_message_is_gone_on_from(engine: Engine) -> None:
-    new, begun = asked(), "At nine.\n**"
-    messages = (*new.messages, {"role": "assistant", "content": begun})
-    generation = engine.generate(replace(new, messages=messages, continues=True))
-    generation.close()
-
-    prompter = Prompter(byte_tokenizer())
-    went_on = byte_tokenizer().encode(begun)
-    assert prompter.tokens(messages, continues=True) == [*prompter.tokens(new.messages), *went_on]
-    assert generation.prompt_tokens == engine.generate(new).prompt_tokens + len(begun)
-
-
 def test_an_answer_ends_at_the_models_end_token(tiny_folder: Path) -> None:
     endless = Engine.load("tiny", tiny_folder).generate(asked())
     text = "".join(endless)
@@ -461,9 +447,6 @@ def test_a_streamed_answer_equals_the_whole_one(client: TestClient) -> None:
         {"max_tokens": 1025},
         {"temperature": float("nan")},
         {"messages": []},
-        {"continue_final_message": True, "add_generation_prompt": False},
-        {"continue_final_message": True, "messages": [QUESTION, {"role": "assistant", "content": "It"}]},
-        {"add_generation_prompt": False, "messages": [QUESTION, {"role": "assistant", "content": "It"}]},
         {"messages": [QUESTION] * 65},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
         {"messages": [{"role": "user", "content": "half a pair: \ud800"}]},

@@ -4,16 +4,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 
 from bot import conversations, db, printing, prompts
 from bot.desk import Desk
-from bot.errors import ModelBusy
-from bot.evidence import Evidence, asked
+from bot.evidence import Evidence, Judged, asked
 from bot.pins import Pin
 from bot.records import Adapter, Answer, Citation, Passage, Sentence
 from bot.telling import Telling
@@ -46,7 +44,7 @@ def telling(desk: Desk) -> Telling:
             features={},
             excerpts=(PASSAGE,),
             best=(PASSAGE, PLACE),
-            sentences={("c1", PLACE): 1.4, ("c1", CAPITAL): 1.4},
+            sentences={("c1", PLACE): Judged(1.4), ("c1", CAPITAL): Judged(1.4)},
             question=asked.read(QUESTION, {}, 100),
         ),
     )
@@ -115,54 +113,33 @@ def test_nothing_is_emphasised_in_an_abstention(telling: Telling) -> None:
     assert silence.abstained and silence.keys == ()
 
 
-@pytest.mark.parametrize(
-    ("named", "keys"),
-    [
-        ("a region**", ("a region",)),
-        ("a region", ("a region",)),
-        ("Paris**", ()),
-        (PLACE[:-1], ()),
-        (ModelBusy("Too many."), ()),
-    ],
-)
-def test_in_a_quotation_the_base_names_the_words_that_answer(
-    named: str | Exception, keys: tuple[str, ...], telling: Telling, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def reads(telling: Telling) -> Callable[[str, str], None]:
+    """Lets a reader find words in the first sentence, and in the second."""
+
+    def find(first: str, second: str) -> None:
+        found = {("c1", PLACE): Judged(1.4, first), ("c1", CAPITAL): Judged(1.39, second)}
+        telling.evidence = replace(telling.evidence, sentences=found)
+
+    return find
+
+
+@pytest.mark.parametrize(("words", "keys"), [("a region", ("a region",)), (PLACE[:-1], ()), ("Normandy", ()), ("", ())])
+def test_in_a_quotation_the_words_that_answer_are_those_that_a_reader_finds(
+    words: str, keys: tuple[str, ...], told: Callable[..., Answer], reads: Callable[[str, str], None]
 ) -> None:
-    # given a model that finds no words of its own, but names some
-    said = "**Socks** are free.\n**Normandy**"
-    last: list[BaseMessage] = []
-
-    def words(*given: Any) -> Iterator[str]:
-        last[:] = given[-1][-2:]
-        if not isinstance(last[-1], AIMessage):
-            return iter([said])
-        if isinstance(named, Exception):
-            raise named
-        return iter([named])
-
-    monkeypatch.setattr("bot.telling.words", words)
-    # when it tells
-    list(telling.speak(QUESTION))
-    answer = telling.finished()
-    # then it was asked as if it had said the quote, and what was said before counts for nothing
+    reads(words, "")
+    answer = told("**Socks** are free.\n**Normandy**")
     assert answer.quoted and answer.text == f"Normandy says: “{PLACE}” [1]"
-    assert (answer.keys, answer.said) == (keys, said)
-    assert PLACE in str(last[0].content) and last[1].content == "Normandy is a region in France [1].\n**"
+    assert answer.keys == keys
 
 
-def test_the_words_that_answer_are_named_with_nothing_else_to_read(
-    telling: Telling, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("named", "key"), [("", "France"), ("\n**Paris**", "France"), ("\n**region**", "region")])
+def test_where_the_model_names_none_the_words_that_answer_are_those_that_a_reader_finds(
+    named: str, key: str, told: Callable[..., Answer], reads: Callable[[str, str], None]
 ) -> None:
-    read: list[str] = []
-
-    def words(*given: Any) -> Iterator[str]:
-        read.append(str(given[-1]))
-        return iter(["France**"] if isinstance(given[-1][-1], AIMessage) else [f"{PLACE}\n**region**"])
-
-    monkeypatch.setattr("bot.telling.words", words)
-    list(telling.speak(QUESTION))
-    assert telling.finished().keys == ("France",)
-    assert CAPITAL in read[0] and CAPITAL not in read[1] and len(read) == 2
+    reads("France", "")
+    assert told(f"{PLACE}{named}").keys == (key,)
 
 
 def test_nothing_is_emphasised_in_an_approved_answer(telling: Telling) -> None:
@@ -300,7 +277,7 @@ def test_of_a_table_row_is_told_what_stands_under_the_header_that_is_asked_for(
     said: str, shown: str, telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices = replace(PASSAGE, text=ROW)
-    found = replace(telling.evidence, excerpts=(prices,), best=(prices, ROW), sentences={("c1", ROW): 1.4})
+    found = replace(telling.evidence, excerpts=(prices,), best=(prices, ROW), sentences={("c1", ROW): Judged(1.4)})
     # the embeddings of these tests know nothing but that equal texts are near
     telling = replace(telling, question="Standard price", passages=(prices,), evidence=found)
     monkeypatch.setattr("bot.telling.words", lambda *_: iter([said]))
