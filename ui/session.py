@@ -70,7 +70,9 @@ class Attempts:
 def desk() -> Desk:
     """The parts that every page uses, built once in this process."""
     set_up_logging()
-    return open_desk()
+    opened = open_desk()
+    threading.Thread(target=lambda: opened.reader, daemon=True).start()  # so that the first question is as fast as any
+    return opened
 
 
 @st.cache_resource(show_spinner=False)

@@ -46,6 +46,7 @@ _LENGTHS = "kilometre metre centimetre millimetre mile foot inch"
 _SPANS = "second minute hour day night week month year"
 # What is measured, and the units that it comes in (those of `facts.UNITS`); any other number comes in any.
 _MEASURES = (
+    (re.compile(r"\bhow (?:many|often|old|fast)\b", re.I), frozenset[str]()),
     (re.compile(r"\bhow heavy\b|\bweigh(?:t|s)?\b", re.I), frozenset("kilogram gram tonne pound".split())),
     (re.compile(r"\bhow (?:far|tall|high|wide|deep)\b", re.I), frozenset(_LENGTHS.split())),
     (re.compile(r"\bhow long\b", re.I), frozenset(f"{_SPANS} {_LENGTHS}".split())),

@@ -82,8 +82,12 @@ def merged(weights: dict[str, Floats], adapter: Path) -> dict[str, Floats]:
     return result
 
 
-@functools.cache
 def shipped(settings: Settings) -> Reader:
     """The reader that ships, made once in a process (about a second). Raises `ModelMissing` where the weights of the
     embedding model that it is made from are not here."""
-    return Reader(locate(EMBEDDING_MODEL, settings))
+    return _made(locate(EMBEDDING_MODEL, settings))
+
+
+@functools.cache
+def _made(folder: Path) -> Reader:
+    return Reader(folder)

@@ -69,6 +69,7 @@ def test_a_model_number_is_no_answer_to_how_heavy() -> None:
     assert question.kind_stands_in("The Ember 2 weighs 385 g.")
     assert question.kind_stands_in("Property: Weight; Value: 385")
     assert not question.kind_stands_in("Property: Heat output; Value: 2,600 W")
+    assert asked.read("In how many instalments may I pay?", {}, 1).kind_stands_in("You may pay in 6 parts.")
     assert not question.kind_stands_in("Thank you for choosing the Ember 2, model number LL-E2.")
 
 
