@@ -45,13 +45,19 @@ def window_of(folder: Path) -> int:
     return DEFAULT_WINDOW
 
 
+def uncut(file: Path) -> Tokenizer:
+    """A tokenizer that cuts off and pads nothing."""
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 @functools.cache
 def _counter_of(file: Path) -> Count:
     if not file.is_file():
         return _estimate
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = uncut(file)
 
     def count(texts: list[str]) -> list[int]:
         # one by one: a batch would start threads, which do not survive the fork of a worker

@@ -115,13 +115,13 @@ def _cases(desk: Desk, data: Path, name: str, most: int) -> tuple[list[Case], li
                 continue
             queries = retrieve.standalone(one.question.text, one.question.history, library, one.collection)
             seen = evidence.weigh(library, queries, passages)
-            if seen.best:
-                near = _nearest(library, one)
-                group = one.group(passages[0].document)
-                if len(found) % 50 == 0:
-                    tell(f"{name}: {len(found)} of at most {min(most, len(asked))}")
-                found.append(_before(name, one.question, seen, group, near))
-                said += _after(name, one.question, passages, seen, group, near)
+            if not seen.best:
+                continue
+            if len(found) % 50 == 0:
+                tell(f"{name}: {len(found)} of at most {min(most, len(asked))}")
+            near, group = _nearest(library, one), one.group(passages[0].document)
+            found.append(_before(name, one.question, seen, group, near))
+            said += _after(name, one.question, passages, seen, group, near)
     return found, said
 
 

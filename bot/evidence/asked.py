@@ -92,10 +92,15 @@ class Asked:
         new = {fact.value for fact in _figures(sentence) if self._is_measured_in(fact.unit)} - self.figures
         return bool(new) or (self.kind == "time" and bool(_MONTHS_AND_SPANS.intersection(lexical.stems(sentence))))
 
+    @cached_property
+    def units(self) -> frozenset[str]:
+        """Those that a number which is asked for may come in; none where any will do."""
+        found = (units for measure, units in _MEASURES if measure.search(self.text))
+        return next(found, frozenset()) if self.kind == "number" else frozenset()
+
     def _is_measured_in(self, unit: str) -> bool:
         """Whether what is asked for may come in a unit; a table's figures may have theirs in a header, or nowhere."""
-        units = next((units for measure, units in _MEASURES if measure.search(self.text)), frozenset[str]())
-        return self.kind != "number" or not units or not unit or unit in units
+        return not self.units or not unit or unit in self.units
 
 
 def read(question: str, found: Mapping[str, int], total: int) -> Asked:

@@ -8,7 +8,7 @@ read for themselves, whoever serves the chat model.
 import functools
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from safetensors.numpy import load_file
 
 from bot.serving.weights import EMBEDDING_MODEL, locate
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 ADAPTER = Path(__file__).resolve().parents[1] / "models" / "reader"
 LONGEST_QUESTION, LONGEST_PLACE, LONGEST_TEXT = 48, 24, 384  # tokens; the rest is cut off
@@ -33,34 +36,45 @@ class Scored(NamedTuple):
     ends: Floats
 
 
+class Encoded(NamedTuple):
+    """What is read: the token `ids` of question and text, the first `asked` of which are the question's; those of the
+    text begin at `first`, and each stands in it at one of the `places`, from and to."""
+
+    ids: list[int]
+    asked: int
+    first: int
+    places: list[tuple[int, int]]
+
+
+def encoded(tokenizer: "Tokenizer", question: str, place: str, text: str) -> Encoded:
+    """A question to a text that stands under a title and headings (`place`), as it is learned and read."""
+    begin, part = tokenizer.encode("").ids  # [CLS] and [SEP]
+    asked = tokenizer.encode(question, add_special_tokens=False).ids[:LONGEST_QUESTION]
+    under = tokenizer.encode(f"{place}:", add_special_tokens=False).ids[:LONGEST_PLACE] if place else []
+    read = tokenizer.encode(text, add_special_tokens=False)
+    ids = [begin, *asked, part, *under, *read.ids[:LONGEST_TEXT], part]
+    return Encoded(ids, len(asked) + 2, len(asked) + 2 + len(under), read.offsets[:LONGEST_TEXT])
+
+
 class Reader:
     """Reads in the calling thread; any number of threads may call."""
 
     def __init__(self, folder: Path, adapter: Path = ADAPTER) -> None:
-        from tokenizers import Tokenizer  # these are large, and most commands read nothing
-
+        from bot import tokens  # these load large libraries, and most commands read nothing
         from bot.serving import encoders, quantized
 
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._begin, self._part = self._tokenizer.encode("").ids  # [CLS] and [SEP]
+        self._tokenizer = tokens.uncut(folder / "tokenizer.json")
         config, weights = quantized.read(folder)
         self._session = encoders.session(quantized.build_reader(config, merged(weights, adapter)))
 
     def scores(self, question: str, place: str, text: str) -> Scored:
         """The scores of a text that stands under a title and headings (`place`)."""
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:LONGEST_QUESTION]
-        under = self._tokenizer.encode(f"{place}:", add_special_tokens=False).ids[:LONGEST_PLACE] if place else []
-        encoded = self._tokenizer.encode(text, add_special_tokens=False)
-        read, first = encoded.ids[:LONGEST_TEXT], len(asked) + 2
-        ids = [self._begin, *asked, self._part, *under, *read, self._part]
-        kinds = [0] * first + [1] * (len(ids) - first)
-        feed = {"ids": np.array([ids], np.int32), "kinds": np.array([kinds], np.int32)}
+        read = encoded(self._tokenizer, question, place, text)
+        kinds = [0] * read.asked + [1] * (len(read.ids) - read.asked)
+        feed = {"ids": np.array([read.ids], np.int32), "kinds": np.array([kinds], np.int32)}
         scores = self._session.run(None, feed)[0][0]
-        at = slice(first + len(under), len(ids) - 1)
-        starts, ends = (scores[at] - scores[0]).T
-        return Scored(np.array(encoded.offsets[:LONGEST_TEXT]).reshape(-1, 2), starts, ends)
+        starts, ends = (scores[read.first : -1] - scores[0]).T
+        return Scored(np.array(read.places).reshape(-1, 2), starts, ends)
 
 
 def merged(weights: dict[str, Floats], adapter: Path) -> dict[str, Floats]:

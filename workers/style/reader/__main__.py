@@ -28,7 +28,6 @@ from workers.style.recipe import Recipe
 SEED = 20261121
 RECIPE = Recipe(rank=64, alpha=128, epochs=1, learning_rate=1.2e-3, rows_per_batch=16, warmup_share=0.03, seed=SEED)
 MOST_SQUAD = 28_500
-KEPT = 600  # of SQuAD's texts, to examine on
 EXAMINED = 240  # of each source while learning
 
 
@@ -45,9 +44,7 @@ def main(
     folder = weights.locate(weights.EMBEDDING_MODEL, load_settings())
     learnt, kept = _material(squad, data, most)
     if not trained:
-        stage = _learned(folder, learnt, kept, out)
-        stage = {"base": weights.EMBEDDING_MODEL, "kept": {"squad2": material.kept(data, SEED) if data else []}} | stage
-        (out / "meta.json").write_text(json.dumps(stage, indent=1), encoding="utf-8")
+        _learned(folder, learnt, kept, {"squad2": material.kept(data, SEED)} if data else {}, out)
     made = json.loads((out / "meta.json").read_text(encoding="utf-8"))
     reads = Reader(folder, out)
     made["examined"] = {name: learning.examined(reads, some) for name, some in kept.items()}
@@ -60,20 +57,23 @@ def _material(squad: Path, data: Path | None, most: int) -> tuple[dict[str, list
     """What to learn from and what is kept, by source."""
     chance = random.Random(SEED)
     whole = material.squad(squad, chance)
-    chance.shuffle(whole)
-    learnt, kept = {"squad": whole[:-KEPT][:most]}, {"squad": whole[-KEPT:]}
+    learnt, kept = {"squad": chance.sample(whole, min(most, len(whole)))}, {}
     learnt["companies"], kept["companies"] = material.ours(SEED, chance)
     if data:
         learnt["squad2"], kept["squad2"] = material.squad2(data, SEED, chance)
     for name, some in learnt.items():
-        tell(f"{name}: {len(some)} texts to learn from, {len(kept[name])} to examine on")
+        tell(f"{name}: {len(some)} texts to learn from, {len(kept.get(name, ()))} to examine on")
     return learnt, kept
 
 
 def _learned(
-    folder: Path, learnt: dict[str, list[Example]], kept: dict[str, list[Example]], out: Path
-) -> dict[str, Any]:
-    """Train, and write the adapter; returns how it was done."""
+    folder: Path,
+    learnt: dict[str, list[Example]],
+    kept: dict[str, list[Example]],
+    articles: dict[str, list[str]],
+    out: Path,
+) -> None:
+    """Train, and write the adapter and how it was done; `articles` are those of the kept texts, by source."""
     torch.manual_seed(SEED)
     # those that no SQuAD of 2016 has, questions that look answerable and are not, are few: they are learned twice
     texts = [one for name, some in learnt.items() for one in (some * 2 if name == "squad2" else some)]
@@ -83,6 +83,8 @@ def _learned(
     course = Course(student, RECIPE, to_learn, examined, _told, learning.loss)
     course.run(held_out_loss(student, examined, learning.loss))
     made = {
+        "base": weights.EMBEDDING_MODEL,
+        "kept": articles,
         **asdict(RECIPE),
         "texts": {name: len(some) for name, some in learnt.items()},
         "device": student.device.type,
@@ -91,7 +93,6 @@ def _learned(
         "seconds": round(course.seconds),
     }
     train.write(student, made, out, torch.float16)  # what numpy has, too
-    return made
 
 
 def _some(kept: dict[str, list[Example]]) -> Sequence[Example]:

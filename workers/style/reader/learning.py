@@ -11,10 +11,11 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
 
+from bot import tokens
 from bot.quality import overlap, risk
 from bot.reading import read
 from bot.records import Passage
-from bot.serving.reader import LONGEST_PLACE, LONGEST_QUESTION, LONGEST_TEXT, Reader
+from bot.serving.reader import Encoded, Reader, encoded
 from workers.style.reader.material import Example
 from workers.style.recipe import Recipe
 
@@ -42,9 +43,7 @@ class Tokens(NamedTuple):
 
 
 class _Row(NamedTuple):
-    ids: list[int]
-    kind: int
-    first: int
+    read: Encoded
     start: int
     end: int
 
@@ -64,42 +63,35 @@ def student(folder: Path, recipe: Recipe) -> Any:
 
 def batches(folder: Path, examples: Sequence[Example], size: int, seed: int) -> list[Tokens]:
     """The examples, shuffled, those of about the same length together."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = tokens.uncut(folder / "tokenizer.json")
     chance, made = random.Random(seed), list[Tokens]()
     rows = [row for one in chance.sample(list(examples), len(examples)) if (row := _row(tokenizer, one))]
     for begin in range(0, len(rows), size * SORTED_TOGETHER):
-        some = sorted(rows[begin : begin + size * SORTED_TOGETHER], key=lambda row: len(row.ids))
+        some = sorted(rows[begin : begin + size * SORTED_TOGETHER], key=lambda row: len(row.read.ids))
         made += [_together(some[at : at + size]) for at in range(0, len(some), size)]
     return made
 
 
 def _row(tokenizer: Tokenizer, one: Example) -> _Row | None:
-    """As `Reader.scores` reads it; none where the answer is cut off."""
-    begin, part = tokenizer.encode("").ids  # [CLS] and [SEP]
-    asked = tokenizer.encode(one.question, add_special_tokens=False).ids[:LONGEST_QUESTION]
-    under = tokenizer.encode(f"{one.place}:", add_special_tokens=False).ids[:LONGEST_PLACE] if one.place else []
-    text = tokenizer.encode(one.text, add_special_tokens=False)
-    kind, ids = len(asked) + 2, [begin, *asked, part, *under, *text.ids[:LONGEST_TEXT], part]
-    first, start, end = kind + len(under), 0, 0
-    if one.end:
-        within = [n for n, (here, there) in enumerate(text.offsets) if here < one.end and there > one.start]
-        if not within or within[-1] >= LONGEST_TEXT:
-            return None
-        start, end = first + within[0], first + within[-1]
-    return _Row(ids, kind, first, start, end)
+    """None where the answer is cut off."""
+    read = encoded(tokenizer, one.question, one.place, one.text)
+    if not one.end:
+        return _Row(read, 0, 0)
+    within = [n for n, (here, there) in enumerate(read.places) if here < one.end and there > one.start]
+    if not within or read.places[within[-1]][1] < one.end:
+        return None
+    return _Row(read, read.first + within[0], read.first + within[-1])
 
 
 def _together(rows: Sequence[_Row]) -> Tokens:
-    shape = (len(rows), max(len(row.ids) for row in rows))
+    shape = (len(rows), max(len(row.read.ids) for row in rows))
     ids, real, kinds = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
     barred = torch.ones(shape, dtype=torch.bool)
     for n, row in enumerate(rows):
-        count = len(row.ids)
-        ids[n, :count], real[n, :count], kinds[n, row.kind : count] = torch.tensor(row.ids), 1, 1
-        barred[n, row.first : count - 1] = barred[n, 0] = False
-    starts, ends = (torch.tensor([row[at] for row in rows]) for at in (3, 4))
+        read, count = row.read, len(row.read.ids)
+        ids[n, :count], real[n, :count], kinds[n, read.asked : count] = torch.tensor(read.ids), 1, 1
+        barred[n, read.first : count - 1] = barred[n, 0] = False
+    starts, ends = (torch.tensor(places) for places in zip(*((row.start, row.end) for row in rows), strict=True))
     return Tokens(ids, real, kinds, barred, starts, ends)
 
 
