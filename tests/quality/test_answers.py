@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from given_answers import asked, desk_of, indexed, outcome, said, silence
 
 from bot.quality import answers, consistency, outcomes, overlap
 from bot.quality.answers import AnswerReport
 from bot.records import Answer, Question
 from ingest import sample
 from ingest.questions import load_questions
+from tests.quality.given_answers import asked, desk_of, indexed, outcome, said, silence
 
 
 def measured(engine: sa.Engine, *pairs: tuple[Question, Answer]) -> AnswerReport:

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from given_answers import outcome, silent
 
 from bot.quality import mistakes
 from bot.quality.outcomes import repetition
 from bot.quality.spelling import speller
+from tests.quality.given_answers import outcome, silent
 
 
 def test_a_right_answer_and_a_right_silence_are_no_mistakes() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from given_answers import asked, desk_of, indexed, outcome, said, silence, silent
 
 from bot.errors import EvaluationRefused
 from bot.quality import answers, comparison, outcomes, report, runs
 from bot.quality.outcomes import Outcome
 from bot.quality.runs import Run
+from tests.quality.given_answers import asked, desk_of, indexed, outcome, said, silence, silent
 
 PINS = {"data": "d1", "model": "small", "adapter": "style-v1", "prompt": "answer@1", "seed": 1}
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import streamlit as st
-from given_pages import PASSWORD, TOKEN, stranger_page
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from bot import db, indexes, staff
 from bot.settings import load_settings
+from tests.ui.given_pages import PASSWORD, TOKEN, stranger_page
 
 APPLICATION = Path(__file__).resolve().parents[2] / "ui" / "app.py"
 

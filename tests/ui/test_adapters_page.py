@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, stranger_page, told
 from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +13,7 @@ from bot import adapters, db, feedback, jobs, preferences, staff, training, voic
 from bot.errors import AdapterRefused
 from bot.records import Job
 from bot.settings import load_settings
+from tests.ui.given_pages import answer, index, shown, stranger_page, told
 from ui.insights import by_voice, summarise
 
 REPORT = {

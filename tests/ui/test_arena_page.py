@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
 from bot import adapters, arena, db
 from bot.records import Passage
+from tests.ui.given_pages import answer, index, shown, told
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from given_pages import CUSTOMER, answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
 from bot import conversations, feedback, ledger
 from bot.desk import Desk
 from bot.errors import ModelBusy, ModelUnavailable
 from bot.records import Answer, Found, Passage, Sentence, Turn
+from tests.ui.given_pages import CUSTOMER, answer, index, shown, told
 from ui import session
 from ui.consultations import Consultation, Consultations, Event
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, wait
 from streamlit.testing.v1 import AppTest
 
 from bot import db, documents, feedback, inbox, indexes, ledger, notices
 from bot.errors import NotAllowed
 from bot.settings import load_settings
+from tests.ui.given_pages import answer, index, shown, wait
 from ui import words
 
 Draw = Callable[[str], AppTest]

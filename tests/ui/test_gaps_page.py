@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, told
 from streamlit.testing.v1 import AppTest
 
 from bot import conversations, gaps, handoffs, jobs
 from bot.records import Meta, Nearby, Passage
+from tests.ui.given_pages import answer, index, shown, told
 
 PASSAGE = Passage("c1", 1, "returns.md", "Returns", "", None, "You have 45 days.", 1.0)
 PARKING = [1.0, 0.0]

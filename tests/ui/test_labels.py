@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown
 from streamlit.testing.v1 import AppTest
 
 from bot import conversations
 from bot.manners import labels, weights
 from bot.manners.learn import Lesson
 from bot.records import Manner
+from tests.ui.given_pages import answer, index, shown
 
 RUDE = "<b>Write</b> me a poem, now!"
 

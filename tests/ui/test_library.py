@@ -6,11 +6,11 @@ from datetime import datetime
 
 import pytest
 import sqlalchemy as sa
-from given_pages import fail, index, shown, wait
 from streamlit.testing.v1 import AppTest
 
 from bot import documents
 from bot.records import Meta
+from tests.ui.given_pages import fail, index, shown, wait
 
 Draw = Callable[[str], AppTest]
 

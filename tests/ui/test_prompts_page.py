@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from given_pages import index, shown
 from streamlit.testing.v1 import AppTest
 
 from bot import db, prompts
+from tests.ui.given_pages import index, shown
 from ui.prompts import diff
 
 SHIPPED = prompts.shipped("answer")

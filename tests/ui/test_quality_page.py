@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from given_pages import shown
 from streamlit.testing.v1 import AppTest
 
 from bot.quality import measures, outcomes, runs
 from bot.quality.outcomes import Outcome
+from tests.ui.given_pages import shown
 
 RIGHT: dict[str, Any] = {
     "question_id": "1",

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from given_pages import answer, index, shown, told
 from langchain_core.embeddings import Embeddings
 from streamlit.testing.v1 import AppTest
 
 from bot import db, feedback, gaps, model, pins
 from bot.settings import Settings
+from tests.ui.given_pages import answer, index, shown, told
 
 
 @pytest.fixture

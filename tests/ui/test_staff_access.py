@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
-from given_pages import PASSWORD, answer, index, shown, stranger_page, told
 from streamlit.testing.v1 import AppTest
 
 from bot import staff
 from bot.errors import NotAllowed
+from tests.ui.given_pages import PASSWORD, answer, index, shown, stranger_page, told
 from ui.session import FREE_ATTEMPTS, LONGEST_WAIT_SECONDS, Attempts
 
 STAFF_PAGES = ("documents", "gaps", "review", "prompts", "labels", "arena", "adapters", "insights", "quality")

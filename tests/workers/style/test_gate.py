@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from given_voices import HOUSE, PLAIN, Voice
 
 from bot import style
 from bot.records import Adapter
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from bot.style import guide
+from tests.workers.style.given_voices import HOUSE, PLAIN, Voice
 from workers.style import gate, general, probes, report
 from workers.style.gate import Verdict
 from workers.style.lessons import Lesson

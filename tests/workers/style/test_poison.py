@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from given_training import started
-from given_voices import HOUSE, PLAIN, Voice, examined_as
 
 from bot import adapters, feedback
 from bot.desk import Desk
 from bot.errors import TrainingRefused
 from bot.records import Answer, Feedback, Timings
+from tests.workers.style.given_training import started
+from tests.workers.style.given_voices import HOUSE, PLAIN, Voice, examined_as
 from workers.style import curate, loop
 
 EVIDENCE = "Returns are free for 45 days. A parcel weighs 25 kg at most. Please call 555-0140."

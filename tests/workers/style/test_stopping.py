@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import torch
-from given_training import started
-from given_voices import HOUSE, PLAIN, Voice, examined_as
 from safetensors.torch import load_file
 
 from bot import adapters, db, feedback, jobs, training
@@ -19,6 +17,8 @@ from bot.errors import LeaseLost
 from bot.quality.answers import AnswerReport
 from bot.records import Feedback, Job
 from bot.settings import Settings
+from tests.workers.style.given_training import started
+from tests.workers.style.given_voices import HOUSE, PLAIN, Voice, examined_as
 from workers import running, sweeping
 from workers.style import checkpoint, loop
 from workers.style.examination import Tell

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import torch
-from given_training import started
-from given_voices import HOUSE, PLAIN, Voice, examined_as
 
 from bot import adapters, consult, db, feedback, jobs, model, prompts, telling, training
 from bot.desk import Desk
@@ -23,6 +21,8 @@ from bot.records import Adapter, Feedback
 from bot.serving.adapters import read_adapter
 from bot.settings import Settings
 from ingest import sample
+from tests.workers.style.given_training import started
+from tests.workers.style.given_voices import HOUSE, PLAIN, Voice, examined_as
 from workers.style import gate, loop
 from workers.style.batches import answer_loss, batches, example
 from workers.style.course import adapter_weights
