@@ -94,8 +94,9 @@ def in_context(asked: Sequence[Query], nearest: Sequence[float]) -> str:
 
 
 def is_large(settings: Settings) -> bool:
-    """Whether the chat model can be trusted to rewrite a question: any that was chosen instead of our small ones."""
-    return settings.model not in (CHAT_MODEL, BASE_MODEL)
+    """Whether the chat model can be trusted to rewrite a question: any that was chosen instead of our small ones, and
+    of an adapter of theirs that is named after them."""
+    return not settings.model.startswith((CHAT_MODEL, BASE_MODEL))
 
 
 def condensed(desk: Desk, chat: BaseChatModel, question: str, history: Sequence[Turn]) -> str:

@@ -62,6 +62,7 @@ _YES_OR_NO = re.compile(
 )
 _ASKS_FOR_MORE = re.compile(r"\b(?:how|what|when|where|which|who|whom|whose|why)\b", re.I)
 MOST_PARTS = 3
+MOST_BETWEEN = 1  # sentences, between those that the parts stand in
 LEAST_PART = 3  # content words and figures
 _ASIDE = re.compile(r"\s*\([^()]*\)")
 
@@ -193,7 +194,7 @@ class _Claim:
         """Whether a quote holds the claim's facts, in their roles, and its denials, and no other sentence its words."""
         quoted = facts.figures(quote)
         return (
-            self._counts(quoted + facts.figures(setting.title))
+            self._counts([*quoted, *facts.figures(setting.title), *facts.apart(f"{setting.title} {quote}")])
             and self._names_stand_in(f"{setting.text} {quote}", passage)
             and denial.agree(self.text, quote, COURTESY)
             and doers.agree(self.text, quote)
@@ -226,7 +227,7 @@ class _Claim:
         figures, named = facts.figures(quote), names.within(quote, self.known)
         first = names.first_word(self.text)
         # a first word that the quote does not have may be a strange name in the place of the quote's
-        strange = [first] if first and not set(names.parts(first)) & set(stems(quote)) else []
+        strange = [first] if first and not set(names.parts(first)) & {*stems(quote), *courtesy.POLITE} else []
         if rows.cells(quote):
             told, there = [*self.figures, *self.names], [*figures, *named]
             return roles.kept(self.text, strange, quote, named) and rows.kept(self.text, told, quote, there)
@@ -284,18 +285,23 @@ def _quotes(passage: Passage) -> tuple[tuple[_Setting, str], ...]:
 
 
 def _in_parts(sentence: str, passages: Sequence[Passage], cited: Sequence[int], bar: Bar) -> Support | None:
-    """The support of a compound sentence whose parts stand, each by itself and by its words alone, in neighbouring
-    sentences of one passage; the quote is the run of these sentences."""
+    """The support of a compound sentence whose parts stand, each by itself and by its words alone, in
+    sentences of one passage near each other; the quote is the run of these sentences."""
     parts = [part for part in _PARTS.split(sentence) if part]
     if not 1 < len(parts) <= MOST_PARTS or any(_weight(part) < LEAST_PART for part in parts):
         return None
-    if any(_NO_SUBJECT.match(part) for part in parts[1:]):
-        return None
     for _, passage in sorted(enumerate(passages, start=1), key=lambda one: one[0] not in cited):
-        found = [_support_of_part(part, passage, bar) for part in parts]
-        if run := _run([one.quote for one in found if one], passage) if all(found) else "":
-            return Support(passage, run, min(one.coverage for one in found if one))
+        found = [one for part in parts if (one := _support_of_part(part, passage, bar))]
+        if len(found) < len(parts) or not all(map(_has_its_subject, parts[1:], found[1:])):
+            continue
+        if run := _run([one.quote for one in found], passage):
+            return Support(passage, run, min(one.coverage for one in found))
     return None
+
+
+def _has_its_subject(part: str, found: Support) -> bool:
+    """Whether a part is no less about something than what it stands in: it has a subject, or begins as that does."""
+    return not _NO_SUBJECT.match(part) or words(found.quote)[: len(words(part))] == words(part)
 
 
 def _weight(part: str) -> int:
@@ -307,16 +313,19 @@ def _support_of_part(part: str, passage: Passage, bar: Bar) -> Support | None:
 
 
 def _run(quotes: Sequence[str], passage: Passage) -> str:
-    """From the first to the last of these sentences, where they lie side by side."""
+    """From the first to the last of these sentences, where they lie near each other."""
     starts = sorted(passage.text.index(quote) for quote in quotes)
     ends = sorted(passage.text.index(quote) + len(quote) for quote in quotes)
     run = passage.text[starts[0] : ends[-1]]
-    return run if len(sentences.split(run)) <= len(set(quotes)) else ""
+    return run if len(sentences.split(run)) <= len(set(quotes)) + MOST_BETWEEN else ""
 
 
 def _near(text: str, found: Sequence[_Candidate], embeddings: Embeddings, least: float) -> list[_Candidate]:
-    """The candidates whose quotes mean about the same as the text, by the cosine of unit vectors."""
+    """The candidates whose quotes, alone or in their place, mean about the same as the text, by the cosine of unit
+    vectors: "hire a tent" is near "The person who books" under "Tent rental"."""
     if not found:
         return []
-    claim, *quotes = np.array(embeddings.embed_documents([text, *(one.quote for one in found)]))
-    return [one for one, vector in zip(found, quotes, strict=True) if float(claim @ vector) >= least]
+    placed = [f"{one.passage.place}: {one.quote}" for one in found]
+    vectors = np.array(embeddings.embed_documents([text, *(one.quote for one in found), *placed]))
+    alone, under = np.split(vectors[1:] @ vectors[0], 2)
+    return [one for one, cosine in zip(found, np.maximum(alone, under), strict=True) if float(cosine) >= least]

@@ -34,13 +34,9 @@ class Reading(NamedTuple):
 def read(reader: Reader, question: str, passages: Sequence[Passage]) -> list[list[Reading]]:
     """For each passage a reading of each of its sentences, in order (`sentences.split`)."""
     return [
-        [one for text in _windows(passage.text) for one in _read(reader, question, _place(passage), text)]
+        [one for text in _windows(passage.text) for one in _read(reader, question, passage.place, text)]
         for passage in passages
     ]
-
-
-def _place(passage: Passage) -> str:
-    return " - ".join(part for part in (passage.title, passage.heading) if part)
 
 
 def _windows(text: str) -> Iterator[list[str]]:

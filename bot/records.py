@@ -43,6 +43,11 @@ class Passage:
     text: str
     score: float
 
+    @property
+    def place(self) -> str:
+        """The title and heading that the text is read under."""
+        return " - ".join(part for part in (self.title, self.heading) if part)
+
 
 @dataclass(frozen=True)
 class Citation:

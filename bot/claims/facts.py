@@ -117,6 +117,12 @@ def without(text: str) -> str:
     return text
 
 
+def apart(text: str) -> Iterator[Fact]:
+    """Names with a number that could be written as one code: "Ember 2" is "Ember2"."""
+    for match in re.finditer(r"\b([A-Z][A-Za-z]+) (\d+)\b", text):
+        yield Fact("code", f"{match[1]}{match[2]}".lower(), match.start(), match.end())
+
+
 def _matches(pattern: str, make: Callable[[re.Match[str]], Value | None], kind: Kind, flags: int = re.I) -> "_Reader":
     compiled = re.compile(pattern, flags)
 

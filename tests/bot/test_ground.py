@@ -29,6 +29,7 @@ DELIVERY = Passage("c2", 2, "delivery.md", "Delivery", "", 3, "Standard delivery
     [
         "You can return unworn items within 45 days of delivery [1].",
         "Happy to help: you can return unworn items within 45 days of delivery.",
+        "Sure, you can return unworn items within 45 days of delivery.",
         "We'll send your refund within five working days.",
         "Outlet items can't be exchanged.",
         "Delivery in Zone A costs €4.90.",
@@ -304,6 +305,45 @@ def test_a_compound_sentence_is_quoted_as_the_run_of_sentences_that_hold_it() ->
     assert support is not None
     assert support.quote == "Kayaks cost €25 in Brindle. Canoes cost €40 in Elmstow."
     assert support.quote in SHOP.text
+
+
+def test_a_sentence_may_stand_between_the_parts_but_not_two() -> None:
+    text = "Kayaks cost €25 in Brindle. They are red. {}Canoes cost €40 in Elmstow."
+    said = "Kayaks cost €25 in Brindle, whereas canoes cost €40 in Elmstow."
+    near = replace(SHOP, text=text.format(""))
+    support = ground.support(said, [near])
+    assert support is not None
+    assert support.quote == near.text
+    assert ground.support(said, [replace(SHOP, text=text.format("They are long. "))]) is None
+
+
+def test_a_part_without_a_subject_counts_only_as_the_beginning_of_a_sentence() -> None:
+    shop = replace(SHOP, text="Kayaks cost €25 in Brindle. In Elmstow all canoes cost €40.")
+    assert ground.support("Kayaks cost €25 in Brindle, and in Elmstow all canoes cost €40.", [shop]) is not None
+    assert ground.support("Kayaks cost €25 in Brindle, and in Elmstow cost €40.", [shop]) is None
+
+
+def test_a_name_with_a_number_may_be_written_in_one() -> None:
+    stove = replace(SHOP, title="Manual of the Ember 2", text="Its burner weighs 385 g.")
+    assert ground.support("The burner of the Ember2 weighs 385 g.", [stove]) is not None
+    assert ground.support("The burner of the Ember3 weighs 385 g.", [stove]) is None
+
+
+class _NearUnderItsTitle(Embeddings):
+    """A text means what is rented only where it says so."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0] if "tent" in text.lower() else [0.0, 1.0]
+
+
+def test_a_sentence_may_take_from_the_title_what_it_is_about() -> None:
+    rental = replace(SHOP, title="Tent rental", text="The person who books must be at least 18 years old.")
+    said = "You can hire a tent when you are at least 18 years old."
+    assert ground.support(said, [rental], embeddings=_NearUnderItsTitle()) is not None
+    assert ground.support(said, [replace(rental, title="Boats")], embeddings=_NearUnderItsTitle()) is None
 
 
 class _SameMeaning(Embeddings):

@@ -43,8 +43,10 @@ def main(
     if desk.settings.model != weights.BASE_MODEL:
         raise SettingsError(f"Start Frontdesk with FRONTDESK_MODEL={weights.BASE_MODEL}, the model without adapter.")
     now = datetime.now(UTC)
-    # the names hold the time, since a server keeps what it has loaded under a name
-    speakers = [_loaded(desk, one, f"consultant-{now:%H%M%S}-{n}", now) for n, one in enumerate((other, adapter))]
+    # Named after the model, so that a follow-up is understood in the same way; with the time, since a server keeps what
+    # it has loaded under a name.
+    names = [f"{weights.BASE_MODEL}-{now:%H%M%S}-{n}" for n in range(2)]
+    speakers = [_loaded(desk, one, name, now) for one, name in zip((other, adapter), names, strict=True)]
     for kind in only.split(","):
         given = _answers(desk, _chosen(kind, data, limit, seed), speakers)
         print(f"\n<!-- {kind} -->\n{report.comparison_markdown(given)}", flush=True)

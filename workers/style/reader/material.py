@@ -1,7 +1,8 @@
 """What the reader learns from: questions with a few sentences, in which the answer stands or does not.
 
 As in SQuAD 2.0 (Rajpurkar et al. 2018), a text without an answer is mostly one that looks like it has one: of the
-sentences that do not answer, those that share words with the question.
+sentences that do not answer, those that share words with the question; or those that answered it, until another name,
+number or opposite came into it (`spoiled`).
 """
 
 import json
@@ -16,11 +17,13 @@ from bot.lexical import stems
 from ingest import questions as files
 from workers.style.consultant import companies, public
 from workers.style.consultant.companies import Ask, Page
+from workers.style.reader import spoiled
 
 MOST_SENTENCES, MOST_WORDS = 5, 95
 LONG, LONG_SHARE = 60, 0.2  # words; of longer texts so many are kept, which is one in twelve
 TITLED = 0.7  # of SQuAD's texts, with their article's title
 WITHOUT = 0.8  # of SQuAD's questions, asked also of a text that does not answer
+SPOILED = 0.4  # of these, with the text that answered and the question spoiled, where it can be
 SAME_PARAGRAPH = 0.5
 LOOKED_AT = 12
 COMPANIES, HELD_OUT_COMPANIES = 140, 6
@@ -93,6 +96,10 @@ def _squad(
         return
     yield text.asked(question, text.around(at, chance), (start, start + len(said)))
     if chance.random() < WITHOUT:
+        wrong = spoiled.question(question, text.text, [one.text for one in texts], chance)
+        if wrong and chance.random() < SPOILED:
+            yield text.asked(wrong, text.around(at, chance))
+            return
         other = _like(question, said, at, text, texts, chance)
         if other and said.lower() not in other.text.lower():
             yield other
