@@ -4,7 +4,7 @@ Every sentence is ranked by how surely a reader finds the answer in it, by how n
 embeddings), by how much of the question's words stand in it, in the sentence before it and in its passage, and by
 whether it holds the kind of thing that is asked for.
 Those about as near as the best are what the model reads. `confidence` turns what was seen on the way into a
-probability. LOG.md in this folder has the tries.
+probability. `bot/LOG.md` has the tries.
 """
 
 import itertools

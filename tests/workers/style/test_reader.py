@@ -12,8 +12,8 @@ from bot.serving import weights
 from bot.serving.reader import Reader
 from bot.settings import load_settings
 from workers.style import train
-from workers.style.course import Course
-from workers.style.reader import card, learning, material
+from workers.style.course import Course, adapter_weights
+from workers.style.reader import card, learning, material, spoiled
 from workers.style.reader.material import Example
 from workers.style.recipe import Recipe
 
@@ -42,6 +42,27 @@ def test_every_answer_stands_in_its_text_and_in_no_text_without_it(squad: Path) 
     assert without and not any("40 euros" in one.text for one in without if "tent" in one.question)
     assert {one.place for one in made} == {"A rental", ""}
     assert all(one.question != "Who built the boats?" for one in made)
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        (
+            "When did the shop in Elmstow open?",
+            {"When did the shop in Port Callow open?", "When did the shop in Elmstow close?"},
+        ),
+        ("What happened in 1998?", {"What happened in 2011?"}),
+        ("Who was the first owner?", {"Who was the last owner?"}),
+        ("Whose shop is it?", set()),
+    ],
+)
+def test_a_question_is_spoiled_by_what_the_text_does_not_say(question: str, wanted: set[str]) -> None:
+    text = "The shop in Elmstow opened in 1998, and its first owner was Mora Wilde."
+    others = ["In 2011 another one opened in Port Callow.", text]
+
+    spoilt = {spoiled.question(question, text, others, random.Random(seed)) for seed in range(20)}
+
+    assert spoilt - {None} == wanted
 
 
 def test_fictional_companies_answer_where_their_pages_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +99,37 @@ def test_what_was_learned_is_what_reads(tmp_path: Path) -> None:
 
 def test_the_card_names_every_source() -> None:
     examined = {"squad": {"texts": 600, "separation": 0.9, "f1": 0.7}}
-    made = {"base": "b", "rank": 4, "tokens": 3_000_000, "seconds": 2700, "device": "cpu", "learning_rate": 1e-3}
-    made |= {"rows_per_batch": 16, "texts": {"squad": 1, "companies": 2, "squad2": 3}, "examined": examined}
+    once = {"texts": {"squad": 1, "companies": 2}, "tokens": 3_000_000, "seconds": 2700, "learning_rate": 1e-3}
+    again = {**once, "texts": {"squad": 4, "squad2": 3}, "learning_rate": 8e-4}
+    made = {
+        "base": "b",
+        "rank": 4,
+        "device": "cpu",
+        "rows_per_batch": 16,
+        "rounds": [once, again],
+        "examined": examined,
+    }
 
-    written = card.written(made)
+    written = card.written({**made, "rounds": [once, again]})
 
-    assert "CC BY-SA 4.0" in written and "| squad | 600 | 0.900 | 0.700 |" in written
+    assert "| squad | 600 | 0.900 | 0.700 |" in written and "6000 thousand tokens in 90 minutes" in written
+    assert all(f"| {count} | " in written for count in (5, 2, 3)) and "CC BY-SA 4.0" in written
+    assert "Rounds: 2, at rates of 0.001 and 0.0008" in written
+
+
+def test_a_further_round_ends_halfway(tmp_path: Path) -> None:
+    # given two readers, one of which is to go on from the other
+    folder = weights.locate(weights.EMBEDDING_MODEL, load_settings())
+    recipe = Recipe(rank=4, alpha=8, epochs=1, learning_rate=1e-3, rows_per_batch=4, seed=1)
+    train.write(learning.student(folder, recipe), {}, tmp_path, torch.float32)
+    student = learning.student(folder, recipe)
+    learning.go_on_from(student, tmp_path)
+    first = adapter_weights(student)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            if parameter.requires_grad:
+                parameter.add_(2.0)
+    # when it has moved and meets what it went on from
+    learning.meet_halfway(student, tmp_path)
+    # then every weight stands in the middle
+    assert all(torch.allclose(value, first[name] + 1.0) for name, value in adapter_weights(student).items())

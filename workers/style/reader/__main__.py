@@ -1,13 +1,14 @@
 """`python -m workers.style.reader --squad FILE` makes the reader that ships: reads the material, trains, examines, and
 writes `bot/models/reader/`.
 
-FILE is SQuAD's training set as its publishers give it (train-v1.1.json, CC BY-SA 4.0). LOG.md has what was tried.
+FILE is SQuAD's training set as its publishers give it (train-v1.1.json, CC BY-SA 4.0). What ships was learned in two
+rounds, the second with `--start bot/models/reader --seed 20261130 --rate 8e-4`. LOG.md has what was tried.
 """
 
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,15 +37,18 @@ def main(
     data: Annotated[Path | None, typer.Option(help="The folder of public sets, for squad2/{docs,qa}.jsonl.")] = None,
     out: Annotated[Path, typer.Option(help="Where the adapter goes.")] = reader.ADAPTER,
     most: Annotated[int, typer.Option(help="Texts of SQuAD at most.")] = MOST_SQUAD,
+    start: Annotated[Path | None, typer.Option(help="A reader to go on from: the mean of both is written.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws the texts, not what is kept.")] = SEED,
+    rate: Annotated[float, typer.Option(help="The highest learning rate.")] = RECIPE.learning_rate,
     trained: Annotated[
         bool, typer.Option("--trained", help="Examine what is in the folder, and train nothing.")
     ] = False,
 ) -> None:
     """Make the reader."""
     folder = weights.locate(weights.EMBEDDING_MODEL, load_settings())
-    learnt, kept = _material(squad, data, most)
+    learnt, kept = _material(squad, data, most, seed)
     if not trained:
-        _learned(folder, learnt, kept, {"squad2": material.kept(data, SEED)} if data else {}, out)
+        _learned(folder, learnt, kept, {"squad2": material.kept(data, SEED)} if data else {}, out, start, rate)
     made = json.loads((out / "meta.json").read_text(encoding="utf-8"))
     reads = Reader(folder, out)
     made["examined"] = {name: learning.examined(reads, some) for name, some in kept.items()}
@@ -53,9 +57,11 @@ def main(
     show(True, made, [])
 
 
-def _material(squad: Path, data: Path | None, most: int) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
+def _material(
+    squad: Path, data: Path | None, most: int, seed: int
+) -> tuple[dict[str, list[Example]], dict[str, list[Example]]]:
     """What to learn from and what is kept, by source."""
-    chance = random.Random(SEED)
+    chance = random.Random(seed)
     whole = material.squad(squad, chance)
     learnt, kept = {"squad": chance.sample(whole, min(most, len(whole)))}, {}
     learnt["companies"], kept["companies"] = material.ours(SEED, chance)
@@ -72,27 +78,46 @@ def _learned(
     kept: dict[str, list[Example]],
     articles: dict[str, list[str]],
     out: Path,
+    start: Path | None,
+    rate: float,
 ) -> None:
     """Train, and write the adapter and how it was done; `articles` are those of the kept texts, by source."""
     torch.manual_seed(SEED)
+    recipe = replace(RECIPE, learning_rate=rate)
     # those that no SQuAD of 2016 has, questions that look answerable and are not, are few: they are learned twice
     texts = [one for name, some in learnt.items() for one in (some * 2 if name == "squad2" else some)]
-    student = learning.student(folder, RECIPE)
+    student = learning.student(folder, recipe)
+    if start:
+        learning.go_on_from(student, start)
     to_learn = learning.batches(folder, texts, RECIPE.rows_per_batch, SEED)
     examined = learning.batches(folder, _some(kept), RECIPE.rows_per_batch, SEED)
-    course = Course(student, RECIPE, to_learn, examined, _told, learning.loss)
+    course = Course(student, recipe, to_learn, examined, _told, learning.loss)
     course.run(held_out_loss(student, examined, learning.loss))
+    if start:
+        learning.meet_halfway(student, start)
     made = {
         "base": weights.EMBEDDING_MODEL,
         "kept": articles,
-        **asdict(RECIPE),
-        "texts": {name: len(some) for name, some in learnt.items()},
+        **asdict(recipe),
         "device": student.device.type,
+        "rounds": [*_earlier(start), _round(course, learnt, rate)],
+    }
+    train.write(student, made, out, torch.float16)  # what numpy has, too
+
+
+def _earlier(start: Path | None) -> list[dict[str, Any]]:
+    """The rounds that an adapter has behind it."""
+    return list(json.loads((start / "meta.json").read_text(encoding="utf-8"))["rounds"]) if start else []
+
+
+def _round(course: Course, learnt: dict[str, list[Example]], rate: float) -> dict[str, Any]:
+    return {
+        "texts": {name: len(some) for name, some in learnt.items()},
+        "learning_rate": rate,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
         "tokens": course.tokens,
         "seconds": round(course.seconds),
     }
-    train.write(student, made, out, torch.float16)  # what numpy has, too
 
 
 def _some(kept: dict[str, list[Example]]) -> Sequence[Example]:

@@ -26,15 +26,17 @@ generates nothing. Made by `python -m workers.style.reader`; `meta.json` has eve
 {sources}
 
 A text is one to five sentences. In four of ten it does not answer: other sentences of the same article or company that
-share words with the question, and SQuAD 2.0's questions that only look answerable. The sample company's questions are
-in none of it.
+share words with the question, SQuAD 2.0's questions that only look answerable, and questions of ours in which a name,
+a number or an opposite was put that the text does not have. The sample company's questions are in none of it.
 
 The weights may be used under Apache-2.0, as the base model, and, for what they learned from SQuAD, CC BY-SA 4.0.
 
 ## How
 
 Rank {rank} on all linear layers, the norms and the two outputs learned whole; {tokens} thousand tokens in {minutes}
-minutes on {device}, AdamW, a rate of {learning_rate:g} with warm-up and linear decay, {rows_per_batch} texts a step.
+minutes on {device}, AdamW, {rows_per_batch} texts a step. Rounds: {rounds}, at rates of {rates} with warm-up and linear
+decay, each from where the one before ended; of each further round the mean of its weights and those before it is kept
+(Wortsman et al. 2022).
 
 ## What it does
 
@@ -54,10 +56,22 @@ places are beyond it. It does not know what is true, only what a text says.
 
 def written(made: dict[str, Any]) -> str:
     """The card, from what `meta.json` holds."""
-    sources = [f"| {SOURCES[name][0]} | {count} | {SOURCES[name][1]} |" for name, count in made["texts"].items()]
+    rounds = made["rounds"]
+    texts = {name: sum(one["texts"].get(name, 0) for one in rounds) for name in SOURCES}
+    sources = [f"| {SOURCES[name][0]} | {count} | {SOURCES[name][1]} |" for name, count in texts.items() if count]
     rows = [
         f"| {name} | {one['texts']} | {one['separation']:.3f} | {one['f1']:.3f} |"
         for name, one in made["examined"].items()
     ]
-    values = {**made, "tokens": round(made["tokens"] / 1000), "minutes": round(made["seconds"] / 60)}
-    return CARD.format(**{**values, "sources": "\n".join(sources), "rows": "\n".join(rows)})
+    return CARD.format(
+        base=made["base"],
+        rank=made["rank"],
+        device=made["device"],
+        rows_per_batch=made["rows_per_batch"],
+        tokens=round(sum(one["tokens"] for one in rounds) / 1000),
+        minutes=round(sum(one["seconds"] for one in rounds) / 60),
+        rounds=len(rounds),
+        rates=" and ".join(f"{one['learning_rate']:g}" for one in rounds),
+        sources="\n".join(sources),
+        rows="\n".join(rows),
+    )

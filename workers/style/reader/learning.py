@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, TaskType, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
@@ -16,9 +17,11 @@ from bot.quality import overlap, risk
 from bot.reading import read
 from bot.records import Passage
 from bot.serving.reader import Encoded, Reader, encoded
+from workers.style.course import adapter_weights
 from workers.style.reader.material import Example
 from workers.style.recipe import Recipe
 
+WEIGHTS = "adapter_model.safetensors"
 SORTED_TOGETHER = 40  # batches, so that those of a batch are about as long and little is padded
 
 
@@ -59,6 +62,19 @@ def student(folder: Path, recipe: Recipe) -> Any:
         modules_to_save=["LayerNorm", "qa_outputs"],
     )
     return get_peft_model(base, config)
+
+
+def go_on_from(student: Any, adapter: Path) -> None:
+    """The student's weights become an adapter's."""
+    set_peft_model_state_dict(student, load_file(adapter / WEIGHTS))
+
+
+def meet_halfway(student: Any, adapter: Path) -> None:
+    """The student's weights become the mean of its own and those of an adapter that it went on from, which reads better
+    than either (Wortsman et al. 2022, "Model soups"; LOG.md)."""
+    start = load_file(adapter / WEIGHTS)
+    met = {name: (value + start[name].to(value)) / 2 for name, value in adapter_weights(student).items()}
+    set_peft_model_state_dict(student, met)
 
 
 def batches(folder: Path, examples: Sequence[Example], size: int, seed: int) -> list[Tokens]:
