@@ -1,6 +1,6 @@
 """The signs that the passages found answer a question, or that they only look like it: what `confidence` is judged by.
 
-Every sign is a number that is higher where an answer is likelier, in 0..1. LOG.md has those that were tried.
+Every sign is a number that is higher where an answer is likelier, in 0..1. `bot/LOG.md` has those that were tried.
 """
 
 from collections.abc import Mapping, Sequence
