@@ -110,11 +110,11 @@ def test_the_card_names_every_source() -> None:
         "examined": examined,
     }
 
-    written = card.written({**made, "rounds": [once, again]})
+    written = " ".join(card.written({**made, "rounds": [once, again]}).split())
 
     assert "| squad | 600 | 0.900 | 0.700 |" in written and "6000 thousand tokens in 90 minutes" in written
     assert all(f"| {count} | " in written for count in (5, 2, 3)) and "CC BY-SA 4.0" in written
-    assert "Rounds: 2, at rates of 0.001 and 0.0008" in written
+    assert "Rounds: 2, at rates of 0.001 and 0.0008 with warm-up" in written
 
 
 def test_a_further_round_ends_halfway(tmp_path: Path) -> None:
