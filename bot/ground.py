@@ -285,8 +285,8 @@ def _quotes(passage: Passage) -> tuple[tuple[_Setting, str], ...]:
 
 
 def _in_parts(sentence: str, passages: Sequence[Passage], cited: Sequence[int], bar: Bar) -> Support | None:
-    """The support of a compound sentence whose parts stand, each by itself and by its words alone, in
-    sentences of one passage near each other; the quote is the run of these sentences."""
+    """The support of a compound sentence whose parts stand, each by itself and by its words alone, in sentences
+    of one passage near each other; the quote is the run of these sentences."""
     parts = [part for part in _PARTS.split(sentence) if part]
     if not 1 < len(parts) <= MOST_PARTS or any(_weight(part) < LEAST_PART for part in parts):
         return None
@@ -325,7 +325,7 @@ def _near(text: str, found: Sequence[_Candidate], embeddings: Embeddings, least:
     vectors: "hire a tent" is near "The person who books" under "Tent rental"."""
     if not found:
         return []
-    placed = [f"{one.passage.place}: {one.quote}" for one in found]
+    placed = [one.passage.placed(one.quote) for one in found]
     vectors = np.array(embeddings.embed_documents([text, *(one.quote for one in found), *placed]))
     alone, under = np.split(vectors[1:] @ vectors[0], 2)
     return [one for one, cosine in zip(found, np.maximum(alone, under), strict=True) if float(cosine) >= least]

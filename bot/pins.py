@@ -138,8 +138,8 @@ def _standing(
     citations: list[Citation] = []
     passages: dict[str, Passage] = {}
     marked, end = "", 0
-    for sentence in sentences.split(text):
-        start = text.index(sentence, end)
+    for start, stop in sentences.places(text):
+        sentence = text[start:stop]
         said = sentences.without_markers(sentence)
         support = ground.support(sentence, item.evidence, _cited(sentence, item, given), embeddings)
         if support:
@@ -147,7 +147,7 @@ def _standing(
             passages[passage.chunk_id] = passage
             citations += [citation] if citation not in citations else []
             said = sentences.with_marker(said, citation.n)
-        marked, end = f"{marked}{text[end:start]}{said}", start + len(sentence)
+        marked, end = f"{marked}{text[end:start]}{said}", stop
     if not citations:
         raise PinRefused("It cannot be pinned: it says nothing that stands in a document.")
     return marked, citations, list(passages.values())

@@ -48,6 +48,10 @@ class Passage:
         """The title and heading that the text is read under."""
         return " - ".join(part for part in (self.title, self.heading) if part)
 
+    def placed(self, sentence: str) -> str:
+        """A sentence of it as its meaning is compared: in its place. Who asks again finds its vector known."""
+        return f"{self.place}: {sentence}"
+
 
 @dataclass(frozen=True)
 class Citation:

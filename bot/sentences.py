@@ -17,6 +17,16 @@ _EMPHASIS = re.compile(r"\*{2,}")
 _FINAL = ".!?… "
 
 
+def places(text: str) -> list[tuple[int, int]]:
+    """From where to where each of a text's sentences stands in it, in order."""
+    found, end = [], 0
+    for sentence in split(text):
+        start = text.index(sentence, end)
+        end = start + len(sentence)
+        found.append((start, end))
+    return found
+
+
 def split(text: str) -> list[str]:
     """The sentences of a text, stripped, in order. Each is an exact substring of the text."""
     pieces, start = [], 0

@@ -111,7 +111,10 @@ def _cases(desk: Desk, data: Path, name: str, most: int) -> tuple[list[Case], li
             if len(found) == most:
                 break
             passages = _passages(library, one)
-            if not passages or (unread and one.group(passages[0].document) not in unread):
+            if not passages:
+                continue
+            group = one.group(passages[0].document)
+            if unread and group not in unread:
                 continue
             queries = retrieve.standalone(one.question.text, one.question.history, library, one.collection)
             seen = evidence.weigh(library, queries, passages)
@@ -119,7 +122,7 @@ def _cases(desk: Desk, data: Path, name: str, most: int) -> tuple[list[Case], li
                 continue
             if len(found) % 50 == 0:
                 tell(f"{name}: {len(found)} of at most {min(most, len(asked))}")
-            near, group = _nearest(library, one), one.group(passages[0].document)
+            near = _nearest(library, one)
             found.append(_before(name, one.question, seen, group, near))
             said += _after(name, one.question, passages, seen, group, near)
     return found, said

@@ -62,6 +62,7 @@ _DIGITS = re.compile(r"(?:(?<=\s)|(?<=^)|(?<=\())[-−](?=\d)\d+(?:[.,]\d+)*|\d+
 _SCALE = re.compile(rf"\s?({_SCALES})\b", re.I)
 _UNIT_BEFORE = re.compile(r"(?:(€|\$|£|¥)|\b(EUR|USD|GBP|JPY))\s?$")
 _UNIT_AFTER = re.compile(r"[\s-]?(%|€|\$|£|¥|°[CF]?|[A-Za-z]+)(?:[\s-]([A-Za-z]+))?")
+_NAME_AND_NUMBER = re.compile(r"\b([A-Z][A-Za-z]+) (\d+)\b")
 _RANGE = re.compile(r"\s*(?:[-–—]|to|and|or|through)\s*[€$£¥]?\s*")
 
 
@@ -119,7 +120,7 @@ def without(text: str) -> str:
 
 def apart(text: str) -> Iterator[Fact]:
     """Names with a number that could be written as one code: "Ember 2" is "Ember2"."""
-    for match in re.finditer(r"\b([A-Z][A-Za-z]+) (\d+)\b", text):
+    for match in _NAME_AND_NUMBER.finditer(text):
         yield Fact("code", f"{match[1]}{match[2]}".lower(), match.start(), match.end())
 
 

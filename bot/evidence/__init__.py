@@ -114,7 +114,7 @@ def weigh(desk: Desk, queries: Sequence[str], passages: Sequence[Passage]) -> Ev
     pieces = [(p, n, text) for p in passages for n, text in enumerate(sentences.split(p.text))]
     if not pieces:
         return Evidence(0.0, {}, (), None)
-    vectors = np.array(desk.embeddings.embed_documents([*queries, *(f"{p.place}: {text}" for p, _, text in pieces)]))
+    vectors = np.array(desk.embeddings.embed_documents([*queries, *(p.placed(text) for p, _, text in pieces)]))
     cosines = (vectors[len(queries) :] @ vectors[: len(queries)].T).mean(axis=1)
     read = [one for some in reading.read(desk.reader, queries[-1], passages) for one in some]
     question = _asked(desk, queries[-1])

@@ -203,10 +203,7 @@ def _has_answer(shown: str, question: Question) -> bool:
 
 def _around(text: str, at: int) -> tuple[str, str]:
     """The document around its sentence number `at`: up to the end of that sentence, and what follows."""
-    ends, start = [0], 0
-    for sentence in sentences.split(text):
-        start = text.index(sentence, start) + len(sentence)
-        ends.append(start)
+    ends = [0, *(end for _, end in sentences.places(text))]
     first, last = max(0, at - AROUND), min(len(ends) - 1, at + AROUND + 1)
     return text[ends[first] : ends[at + 1]].lstrip(), text[ends[at + 1] : ends[last]]
 

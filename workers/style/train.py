@@ -21,14 +21,16 @@ from peft import (
     PromptEncoderConfig,
     PromptTuningConfig,
     get_peft_model,
+    set_peft_model_state_dict,
 )
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bot.errors import TrainingRefused
 from bot.records import Adapter
 from bot.serving import weights
+from bot.serving.adapters import WEIGHTS_FILE
 from bot.settings import Settings
 from workers.style import checkpoint, dpo, keeping, memory, search, stillness, store
 from workers.style.batches import Batch, batches, example, held_out_loss
@@ -293,6 +295,11 @@ def _take_off(worn: PeftModel) -> None:
         worn.unload()
 
 
+def go_on_from(student: Any, folder: Path) -> None:
+    """The student's weights become those that `write` left in a folder."""
+    set_peft_model_state_dict(student, load_file(folder / WEIGHTS_FILE))
+
+
 def write(student: Any, meta: dict[str, Any], folder: Path, precision: torch.dtype | None = None) -> None:
     """The adapter's configuration, `meta.json` and weights, the latter in a `precision` other than that of training
     where one is given. Raises `OSError` where the disk is full."""
@@ -300,6 +307,6 @@ def write(student: Any, meta: dict[str, Any], folder: Path, precision: torch.dty
     (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
     tensors = {key: value.to(precision).contiguous() for key, value in adapter_weights(student).items()}
     try:
-        save_file(tensors, folder / "adapter_model.safetensors")
+        save_file(tensors, folder / WEIGHTS_FILE)
     except SafetensorError as error:
         raise OSError(str(error)) from error

@@ -12,6 +12,7 @@ from bot.serving import weights
 from bot.serving.reader import Reader
 from bot.settings import load_settings
 from workers.style import train
+from workers.style.consultant import companies
 from workers.style.course import Course, adapter_weights
 from workers.style.reader import card, learning, material, spoiled
 from workers.style.reader.material import Example
@@ -66,8 +67,8 @@ def test_a_question_is_spoiled_by_what_the_text_does_not_say(question: str, want
 
 
 def test_fictional_companies_answer_where_their_pages_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(material, "COMPANIES", 2)
-    monkeypatch.setattr(material, "HELD_OUT_COMPANIES", 1)
+    monkeypatch.setattr(companies, "TO_LEARN", 2)
+    monkeypatch.setattr(companies, "HELD_OUT", 1)
 
     learnt, kept = material.ours(7, random.Random(7))
 
@@ -123,13 +124,13 @@ def test_a_further_round_ends_halfway(tmp_path: Path) -> None:
     recipe = Recipe(rank=4, alpha=8, epochs=1, learning_rate=1e-3, rows_per_batch=4, seed=1)
     train.write(learning.student(folder, recipe), {}, tmp_path, torch.float32)
     student = learning.student(folder, recipe)
-    learning.go_on_from(student, tmp_path)
+    train.go_on_from(student, tmp_path)
     first = adapter_weights(student)
     with torch.no_grad():
         for parameter in student.parameters():
             if parameter.requires_grad:
                 parameter.add_(2.0)
     # when it has moved and meets what it went on from
-    learning.meet_halfway(student, tmp_path)
+    learning.meet_halfway(student, first)
     # then every weight stands in the middle
     assert all(torch.allclose(value, first[name] + 1.0) for name, value in adapter_weights(student).items())

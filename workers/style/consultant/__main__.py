@@ -16,8 +16,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from peft import PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file
+from peft import PeftModel
 
 from bot.desk import Desk, open_desk
 from bot.records import Turn
@@ -35,7 +34,6 @@ from workers.style.course import Course
 from workers.style.lessons import Lesson
 from workers.style.recipe import Recipe
 
-COMPANIES, HELD_OUT_COMPANIES = 140, 6
 EXAMINED = 60  # held-out questions of each source
 MOST = {"companies": 1500}  # the rest is for recipes with more of them
 SHOWN = 5  # answers of each source that are kept to be read
@@ -72,7 +70,7 @@ def main(
     if not trained:
         student = train.with_adapter(base, chosen, weights.BASE_MODEL)
         if start:
-            set_peft_model_state_dict(student, load_file(start / "adapter_model.safetensors"))
+            train.go_on_from(student, start)
         stage = {"words_that_answer": "within" if within else "behind"}
         stage |= _learned(student, tokenizer, chosen, learnt, held_out)
         out.mkdir(parents=True, exist_ok=True)
@@ -111,7 +109,7 @@ def _learned(student: Any, tokenizer: Any, recipe: Recipe, learnt: Lessons, held
     return {
         **asdict(recipe),
         "lessons": {source: len(rows) for source, rows in learnt.items()},
-        "held_out_companies": HELD_OUT_COMPANIES,
+        "held_out_companies": companies.HELD_OUT,
         "bf16": course.bf16,
         "device": device.type,
         "held_out_loss": [one["held_out"] for one in course.curve if "held_out" in one],
@@ -143,8 +141,8 @@ def _built(desk: Desk, material: Material, place: Path) -> list[Lesson]:
 
 def _sources(data: Path | None, seed: int) -> Iterator[tuple[str, Material, Material]]:
     """Every source's name, what to learn from it, and what is held out."""
-    ours = companies.companies(seed, COMPANIES + HELD_OUT_COMPANIES)
-    yield "companies", material(ours[HELD_OUT_COMPANIES:]), material(ours[:HELD_OUT_COMPANIES])
+    to_learn, held_out = companies.parted(seed)
+    yield "companies", material(to_learn), material(held_out)
     if data:
         yield from public.material(data, seed)
 

@@ -14,6 +14,7 @@ from bot.records import Passage
 from workers.style.consultant import topics, wording
 from workers.style.consultant.documents import TRIES, Author, Fact
 
+TO_LEARN, HELD_OUT = 140, 6
 KINDS = {"plain": 55, "table": 15, "distractor": 10, "followup": 8, "injected": 7, "partial": 5}
 ANSWER_WORDS = range(5, 36)
 FOLLOWUPS = (
@@ -62,6 +63,12 @@ class Company:
     name: str
     pages: tuple[Page, ...]
     asks: tuple[Ask, ...]
+
+
+def parted(seed: int) -> tuple[list[Company], list[Company]]:
+    """The companies to learn from, and those that are held out."""
+    made = companies(seed, TO_LEARN + HELD_OUT)
+    return made[HELD_OUT:], made[:HELD_OUT]
 
 
 def companies(seed: int, count: int) -> list[Company]:

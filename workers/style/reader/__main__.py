@@ -21,7 +21,7 @@ from bot.settings import load_settings
 from ingest.tables import show, tell
 from workers.style import train
 from workers.style.batches import held_out_loss
-from workers.style.course import Course
+from workers.style.course import Course, adapter_weights
 from workers.style.reader import card, learning, material
 from workers.style.reader.material import Example
 from workers.style.recipe import Recipe
@@ -48,7 +48,8 @@ def main(
     folder = weights.locate(weights.EMBEDDING_MODEL, load_settings())
     learnt, kept = _material(squad, data, most, seed)
     if not trained:
-        _learned(folder, learnt, kept, {"squad2": material.kept(data, SEED)} if data else {}, out, start, rate)
+        articles = {"squad2": material.kept(data, SEED)} if data else {}
+        _learned(folder, replace(RECIPE, learning_rate=rate), learnt, kept, articles, start, out)
     made = json.loads((out / "meta.json").read_text(encoding="utf-8"))
     reads = Reader(folder, out)
     made["examined"] = {name: learning.examined(reads, some) for name, some in kept.items()}
@@ -74,33 +75,33 @@ def _material(
 
 def _learned(
     folder: Path,
+    recipe: Recipe,
     learnt: dict[str, list[Example]],
     kept: dict[str, list[Example]],
     articles: dict[str, list[str]],
-    out: Path,
     start: Path | None,
-    rate: float,
+    out: Path,
 ) -> None:
     """Train, and write the adapter and how it was done; `articles` are those of the kept texts, by source."""
     torch.manual_seed(SEED)
-    recipe = replace(RECIPE, learning_rate=rate)
     # those that no SQuAD of 2016 has, questions that look answerable and are not, are few: they are learned twice
     texts = [one for name, some in learnt.items() for one in (some * 2 if name == "squad2" else some)]
     student = learning.student(folder, recipe)
     if start:
-        learning.go_on_from(student, start)
-    to_learn = learning.batches(folder, texts, RECIPE.rows_per_batch, SEED)
-    examined = learning.batches(folder, _some(kept), RECIPE.rows_per_batch, SEED)
+        train.go_on_from(student, start)
+    begun = adapter_weights(student)
+    to_learn = learning.batches(folder, texts, recipe.rows_per_batch, SEED)
+    examined = learning.batches(folder, _some(kept), recipe.rows_per_batch, SEED)
     course = Course(student, recipe, to_learn, examined, _told, learning.loss)
     course.run(held_out_loss(student, examined, learning.loss))
     if start:
-        learning.meet_halfway(student, start)
+        learning.meet_halfway(student, begun)
     made = {
         "base": weights.EMBEDDING_MODEL,
         "kept": articles,
         **asdict(recipe),
         "device": student.device.type,
-        "rounds": [*_earlier(start), _round(course, learnt, rate)],
+        "rounds": [*_earlier(start), _round(course, learnt, recipe.learning_rate)],
     }
     train.write(student, made, out, torch.float16)  # what numpy has, too
 

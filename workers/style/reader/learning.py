@@ -1,13 +1,12 @@
 """Examples as batches of tokens, and what a reader is taught and examined by."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model, set_peft_model_state_dict
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForQuestionAnswering
@@ -21,7 +20,6 @@ from workers.style.course import adapter_weights
 from workers.style.reader.material import Example
 from workers.style.recipe import Recipe
 
-WEIGHTS = "adapter_model.safetensors"
 SORTED_TOGETHER = 40  # batches, so that those of a batch are about as long and little is padded
 
 
@@ -64,16 +62,10 @@ def student(folder: Path, recipe: Recipe) -> Any:
     return get_peft_model(base, config)
 
 
-def go_on_from(student: Any, adapter: Path) -> None:
-    """The student's weights become an adapter's."""
-    set_peft_model_state_dict(student, load_file(adapter / WEIGHTS))
-
-
-def meet_halfway(student: Any, adapter: Path) -> None:
-    """The student's weights become the mean of its own and those of an adapter that it went on from, which reads better
-    than either (Wortsman et al. 2022, "Model soups"; LOG.md)."""
-    start = load_file(adapter / WEIGHTS)
-    met = {name: (value + start[name].to(value)) / 2 for name, value in adapter_weights(student).items()}
+def meet_halfway(student: Any, begun: Mapping[str, torch.Tensor]) -> None:
+    """The student's weights become the mean of its own and those that it began with, which reads better than either
+    (Wortsman et al. 2022, "Model soups"; LOG.md)."""
+    met = {name: (value + begun[name]) / 2 for name, value in adapter_weights(student).items()}
     set_peft_model_state_dict(student, met)
 
 

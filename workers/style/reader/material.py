@@ -16,7 +16,7 @@ from bot import sentences
 from bot.lexical import stems
 from ingest import questions as files
 from workers.style.consultant import companies, public
-from workers.style.consultant.companies import Ask, Page
+from workers.style.consultant.companies import Ask, Company, Page
 from workers.style.reader import spoiled
 
 MOST_SENTENCES, MOST_WORDS = 5, 95
@@ -26,7 +26,6 @@ WITHOUT = 0.8  # of SQuAD's questions, asked also of a text that does not answer
 SPOILED = 0.4  # of these, with the text that answered and the question spoiled, where it can be
 SAME_PARAGRAPH = 0.5
 LOOKED_AT = 12
-COMPANIES, HELD_OUT_COMPANIES = 140, 6
 
 
 class Example(NamedTuple):
@@ -44,12 +43,7 @@ class Text:
     """A paragraph by its sentences."""
 
     def __init__(self, place: str, text: str) -> None:
-        self.place, self.text, self.spans = place, text, list[tuple[int, int]]()
-        at = 0
-        for sentence in sentences.split(text):
-            at = text.index(sentence, at)
-            self.spans.append((at, at + len(sentence)))
-            at += len(sentence)
+        self.place, self.text, self.spans = place, text, sentences.places(text)
         self.stems = [frozenset(stems(text[start:end])) for start, end in self.spans]
 
     def around(self, at: int, chance: random.Random, without: int | None = None) -> tuple[int, int]:
@@ -167,12 +161,15 @@ def _standing(words: str, text: Text) -> list[tuple[int, int, int]]:
 
 def ours(seed: int, chance: random.Random) -> tuple[list[Example], list[Example]]:
     """Of fictional companies, to learn from and kept: tables, prices, terms, other people's instructions."""
-    made: tuple[list[Example], list[Example]] = ([], [])
-    for number, company in enumerate(companies.companies(seed, COMPANIES + HELD_OUT_COMPANIES)):
-        pages = {page: Text(f"{page.title} - {page.heading}", page.text) for page in company.pages}
-        for ask in company.asks:
-            made[number < HELD_OUT_COMPANIES].extend(_ours(ask, company.pages[ask.page], pages, chance))
-    return made
+    to_learn, held_out = companies.parted(seed)
+    examined = [one for company in held_out for one in _of(company, chance)]
+    return [one for company in to_learn for one in _of(company, chance)], examined
+
+
+def _of(company: Company, chance: random.Random) -> Iterator[Example]:
+    pages = {page: Text(f"{page.title} - {page.heading}", page.text) for page in company.pages}
+    for ask in company.asks:
+        yield from _ours(ask, company.pages[ask.page], pages, chance)
 
 
 def _ours(ask: Ask, page: Page, pages: dict[Page, Text], chance: random.Random) -> Iterator[Example]:

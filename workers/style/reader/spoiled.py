@@ -37,9 +37,9 @@ def question(asked: str, text: str, others: Sequence[str], chance: random.Random
     subject, and is not in this one. None where nothing can be changed."""
     ways = [*_swapped(_NAME, asked, text, others, chance), *_swapped(_NUMBER, asked, text, others, chance)]
     ways += [
-        asked[: word.start()] + OPPOSITES[word[0].lower()] + asked[word.end() :]
+        asked[: word.start()] + OPPOSITES[word[0]] + asked[word.end() :]
         for word in _WORD.finditer(asked)
-        if word[0].islower() and word[0] in OPPOSITES and OPPOSITES[word[0]] not in text.lower().split()
+        if word[0] in OPPOSITES and OPPOSITES[word[0]] not in text.lower().split()
     ]
     return chance.choice(ways) if ways else None
 
