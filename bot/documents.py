@@ -15,6 +15,7 @@ from bot.records import Chunk, Document, DocumentState, Index, Meta
 
 DAY_SECONDS = 86_400
 RATE_SECONDS = 30
+NEAR = 8  # chunks on either side
 WORKING: tuple[DocumentState, ...] = ("queued", "reading", "embedding")
 BROKEN: tuple[DocumentState, ...] = ("failed", "quarantined")
 
@@ -213,6 +214,14 @@ def chunks_of(engine: sa.Engine, version_id: int) -> list[Chunk]:
     """The chunks of a version, in reading order."""
     query = sa.select(*_chunk_columns).where(db.chunks.c.version_id == version_id).order_by(db.chunks.c.ordinal)
     return [Chunk(*row) for row in db.rows(engine, query)]
+
+
+def around(engine: sa.Engine, chunk_id: str) -> list[Chunk]:
+    """A chunk and those near it under the same heading, in reading order; none where it is no more."""
+    chunk, its = db.chunks.c, db.chunks.alias().c
+    query = sa.select(*_chunk_columns).where(its.chunk_id == chunk_id, chunk.version_id == its.version_id)
+    query = query.where(chunk.heading == its.heading, chunk.ordinal.between(its.ordinal - NEAR, its.ordinal + NEAR))
+    return [Chunk(*row) for row in db.rows(engine, query.order_by(chunk.ordinal))]
 
 
 def chunk_ids(engine: sa.Engine, index_id: int) -> set[str]:

@@ -4,7 +4,9 @@ The server may be ours (`bot.serving`) or vLLM: both speak the OpenAI interface 
 errors become ours here.
 """
 
+import functools
 import hashlib
+import ssl
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,7 +171,9 @@ def drop_adapter(settings: Settings, name: str) -> None:
 def served(settings: Settings) -> list[str]:
     """The model ids that the server answers to: the base and its loaded adapters."""
     try:
-        response = httpx.get(f"{settings.model_url}/v1/models", headers=_key(settings), timeout=5)
+        response = httpx.get(
+            f"{settings.model_url}/v1/models", headers=_key(settings), timeout=5, verify=_certificates()
+        )
         response.raise_for_status()
     except httpx.HTTPError as error:
         raise ModelUnavailable(
@@ -183,9 +187,15 @@ def _post(
 ) -> httpx.Response:
     url = f"{settings.model_url}/v1/{route}"
     try:
-        return httpx.post(url, json=body, headers=_key(settings), timeout=timeout_seconds)
+        return httpx.post(url, json=body, headers=_key(settings), timeout=timeout_seconds, verify=_certificates())
     except httpx.HTTPError as error:
         raise ModelUnavailable(f"The model at {settings.model_url} does not answer ({error}).") from error
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: every answer of a style asks what is served, and to read them takes 30 ms."""
+    return httpx.create_ssl_context()
 
 
 def _key(settings: Settings) -> dict[str, str]:

@@ -32,7 +32,8 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk found for a question. `score` is the fused score: higher is better, comparable within one search."""
+    """A chunk found for a question. `score` is the fused score: higher is better, comparable within one search.
+    `section` is what stands around it under its heading, itself included; known of what an answer cites."""
 
     chunk_id: str
     version_id: int
@@ -42,6 +43,12 @@ class Passage:
     page: int | None
     text: str
     score: float
+    section: str = ""
+
+    @property
+    def opened(self) -> str:
+        """What a customer reads who opens the citation: the section, where it is known."""
+        return self.section or self.text
 
     @property
     def place(self) -> str:

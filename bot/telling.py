@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import BaseMessage
 
-from bot import courtesy, emphasis, examples, ground, manners, model, prompts, sentences
+from bot import citations, courtesy, emphasis, examples, ground, manners, model, prompts, sentences
 from bot.claims import rows
 from bot.desk import Desk
 from bot.evidence import Evidence, cells, confidence
@@ -104,6 +104,7 @@ class Telling:
         """The answer as it was told."""
         now = time.perf_counter()
         keys = self._keys()
+        cited = tuple(dict.fromkeys(c for sentence in self.shown for c in sentence.citations))
         abstained = not self.shown
         declined = abstained and self.manner is not None and manners.declines(self.manner)
         upset = self.manner is not None and manners.wants_person(self.manner)
@@ -114,8 +115,8 @@ class Telling:
             text=self._apology(declined, nearby) if abstained else " ".join(one.text for one in self.shown),
             abstained=abstained,
             quoted=self.quoted,
-            citations=tuple(dict.fromkeys(c for sentence in self.shown for c in sentence.citations)),
-            passages=self.passages,
+            citations=cited,
+            passages=citations.in_sections(self.desk.database, self.passages, {one.chunk_id for one in cited}),
             dropped=tuple(self.dropped),
             model=self.desk.settings.model,
             adapter=self.voice.name if self.voice else None,

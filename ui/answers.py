@@ -63,7 +63,7 @@ def draw_answer(answer: Answer, standing: Mapping[int, Standing]) -> None:
 
 
 def draw_source(answer: Answer, citation: Citation, standing: Mapping[int, Standing]) -> None:
-    """One citation; opened, it shows the passage with the quote marked."""
+    """One citation; opened, it shows the section that it is from, the quote marked."""
     place = [citation.title, citation.heading, f"page {citation.page}" if citation.page else ""]
     where = " · ".join(dict.fromkeys(part for part in place if part))
     with st.expander(label(f"[{citation.n}] {where}"), key=f"source-{answer.answer_id}-{citation.n}", type="compact"):
@@ -73,8 +73,8 @@ def draw_source(answer: Answer, citation: Citation, standing: Mapping[int, Stand
             return
         if now == "changed":
             st.caption("This document has changed since. When you asked, it said:")
-        texts = {passage.chunk_id: passage.text for passage in answer.passages}
-        st.html(highlighted(texts.get(citation.chunk_id, citation.quote), [citation.quote]))
+        opened = {passage.chunk_id: passage.opened for passage in answer.passages}
+        st.html(highlighted(opened.get(citation.chunk_id, citation.quote), [citation.quote]))
 
 
 @st.fragment

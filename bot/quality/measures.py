@@ -79,7 +79,9 @@ MEASURES: dict[str, Measure] = {
         "Right document cited", "Of the answered answerable", _mean(lambda one: one.cites_a_wanted_document, _spoken)
     ),
     "passage_precision": Measure(
-        "Passage holds the answer", "The cited one; of the answered answerable", _mean(lambda one: one.holds, _spoken)
+        "Passage holds the answer",
+        "What opens from a citation; of the answered answerable",
+        _mean(lambda one: one.holds, _spoken),
     ),
     "span_recall": Measure(
         "Right answer in one sentence",

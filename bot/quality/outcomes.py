@@ -26,7 +26,7 @@ class Outcome:
     is nearest to what was said, `group` is shared by questions with the same right answers from the same documents.
 
     `found`: a wanted document is among the passages; `within_reach`: one of the passages contains a right answer;
-    `holds`: a cited passage contains one; `f1` and
+    `holds`: what opens from a citation contains one; `f1` and
     `span_recall` (of the best sentence) lie in 0..1 and are 0 where nothing was answered; `sentences` are those shown,
     `supported` so many of them as their citations bear out; `dropped` were said and held back; `evidence` in 0..1 is
     what the decision to answer was made on, `similarity` the cosine of the question and the nearest sentence found;
@@ -103,7 +103,7 @@ def judge(desk: Desk, question: Question, answer: Answer, misspelt: Misspelt) ->
         quoted=answer.quoted,
         cited=tuple(dict.fromkeys(citation.document for citation in answer.citations)),
         found=any(passage.document in question.documents for passage in answer.passages),
-        holds=any(overlap.holds(text, question.answers) for text in _cited_texts(desk, answer)),
+        holds=any(overlap.holds(text, question.answers) for text in _cited_texts(answer)),
         within_reach=any(overlap.holds(text, question.answers) for text in _read(answer)),
         f1=round(overlap.token_f1(told, question.answers), 4),
         span_recall=round(overlap.sentence_recall(told, question.answers), 4),
@@ -191,8 +191,10 @@ def _stands(desk: Desk, citation: Citation) -> bool:
     return citation.quote in _stored(desk, citation)
 
 
-def _cited_texts(desk: Desk, answer: Answer) -> list[str]:
-    return [f"{citation.title} {citation.heading} {_stored(desk, citation)}" for citation in answer.citations]
+def _cited_texts(answer: Answer) -> list[str]:
+    """What opens from its citations."""
+    opened = {passage.chunk_id: passage.opened for passage in answer.passages}
+    return [f"{one.title} {one.heading} {opened.get(one.chunk_id, one.quote)}" for one in answer.citations]
 
 
 def _stored(desk: Desk, citation: Citation) -> str:

@@ -24,7 +24,7 @@ from bot.serving.batch import Batch
 from bot.serving.fitting import read_adaptation
 from bot.serving.forward import Forward, TorchForward
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.mixed import mix_adapters_into
+from bot.serving.mixed import join, mix_adapters_into
 from bot.serving.mixing import Adaptation
 from bot.serving.precision import has_bfloat16
 from bot.serving.prefixes import Prefixes
@@ -171,7 +171,8 @@ class Engine:
     def _read_here(self, path: Path) -> Adaptation:
         layers = dict(pair for mixed in self._mixed for pair in mixed.layers())
         bases = {self.name, str(self.folder), self.folder.name}
-        return read_adaptation(path, bases, layers, self._head, self._embedding.base.weight.detach())
+        found = read_adaptation(path, bases, layers, self._head, self._embedding.base.weight.detach())
+        return join(found, self._mixed)
 
     def _run(self) -> None:
         idle_since = time.monotonic()

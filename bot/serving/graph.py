@@ -5,8 +5,8 @@ Inputs: `states` (rows, tokens, hidden), the embeddings of one piece or of one t
 `lengths` (rows) int32, where in its slot each row's last token stands, which is one less than what the slot then
 holds; `total`, the most that one holds; `past ...` and `now ...`, keys and values of each layer, which are the same
 memory; and for every linear layer the adapters' `down` (rank, inputs), `up` (outputs, rank) and `mask` (rows, tokens,
-rank). Output: `logits` (rows, 1, vocabulary) after the last token. The operators are described in onnxruntime's
-docs/ContribOperators.md.
+rank), of one token where only the last is needed. Output: `logits` (rows, 1, vocabulary) after the last token. The
+operators are described in onnxruntime's docs/ContribOperators.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,6 +58,7 @@ class Graph:
 
     def __init__(self, model: Any, mixed: Mapping[str, MixedLinear], eight_bits: bool) -> None:
         self.layers: list[MixedLinear] = []  # in the order of the inputs `down.0`, `down.1`, ...
+        self.whole = 0  # how many of them see all tokens; the others, at the end, see the last of each row
         self.constants: dict[str, npt.NDArray[Any]] = {}
         self.weights: dict[str, torch.Tensor] = {}
         self.words = int(model.config.vocab_size)
@@ -85,17 +86,19 @@ class Graph:
         self._input("lengths", ["rows"], TensorProto.INT32)
         self._input("total", [1], TensorProto.INT32)
         self._outputs.append(_value("logits", ["rows", 1, self.words]))
-        for layer in range(config.num_hidden_layers):
-            states = self._layer(layer, states)
         for name, number in (("-1", -1), ("1", 1), ("end", np.iinfo(np.int64).max)):
             self._initial.append(numpy_helper.from_array(np.array([number], np.int64), name))
-        last = self._node("Slice", [states, "-1", "end", "1"])
-        head = self._linear(HEAD, self._normal("model.norm", last))
+        for layer in range(config.num_hidden_layers):
+            states = self._layer(layer, states)
+        head = self._linear(HEAD, self._normal("model.norm", states))
         self._nodes.append(helper.make_node("Identity", [head], ["logits"]))
 
     def _layer(self, number: int, states: str) -> str:
         prefix = f"model.layers.{number}."
         mixed = self._attention(number, self._linear(prefix + QUERY, self._normal(prefix + "input_layernorm", states)))
+        if number == self._config.num_hidden_layers - 1:  # nobody attends to what comes behind
+            self.whole = len(self.layers)
+            states, mixed = self._last(states), self._last(mixed)
         states = self._node("Add", [states, self._linear(prefix + OUT, mixed)])
         wide = self._linear(prefix + GATE, self._normal(prefix + "post_attention_layernorm", states))
         gate, up = f"gate.{number}", f"wide.{number}"
@@ -103,6 +106,10 @@ class Graph:
         # x times the sigmoid of x, which is SiLU when the factor in it is one
         gated = self._node("Mul", [self._node("QuickGelu", [gate], RUNTIME, alpha=1.0), up])
         return self._node("Add", [states, self._linear(prefix + NARROW, gated)])
+
+    def _last(self, states: str) -> str:
+        """The last token of each row."""
+        return self._node("Slice", [states, "-1", "end", "1"])
 
     def _attention(self, layer: int, packed: str) -> str:
         """`packed` holds queries, keys and values; keys and values are written into their slots."""
@@ -133,7 +140,7 @@ class Graph:
             out = self._node("Add", [out, self._constant(f"{name}.bias", base.bias.detach())])
         down = self._input(f"down.{number}", [f"rank.{number}", weight.shape[1]])
         up = self._input(f"up.{number}", [weight.shape[0], f"rank.{number}"])
-        mask = self._input(f"mask.{number}", ["rows", 1 if name == HEAD else "tokens", f"rank.{number}"])
+        mask = self._input(f"mask.{number}", ["rows", 1 if self.whole else "tokens", f"rank.{number}"])
         inner = self._node("Mul", [self._node("FusedMatMul", [states, down], RUNTIME, transB=1), mask])
         return self._node("Add", [out, self._node("FusedMatMul", [inner, up], RUNTIME, transB=1)])
 

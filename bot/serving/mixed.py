@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from bot.serving.eightbit import EightBitLinear, linear, product
-from bot.serving.mixing import Delta, Deltas, Mix
+from bot.serving.mixing import Adaptation, Delta, Deltas, Mix
 
 SIBLINGS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # as Llama and its relatives name them
 
@@ -70,6 +70,25 @@ class MixedLinear(nn.Module):
             inner *= self._mix.mask(self.ranks, inner)
         return out.add_(product(inner, up))
 
+    def joined(self, deltas: Deltas) -> Delta | None:
+        """What one adapter does to the parts, as one: each `up` at the outputs of its part and at its own ranks, zeros
+        elsewhere. None where it does nothing here."""
+        found = [(at, deltas[name]) for at, name in enumerate(self.names) if name in deltas]
+        if not found or len(self.names) == 1:
+            return found[0][1] if found else None
+        each = [delta for _, delta in found]
+        up = each[0].up.new_zeros(sum(self.sizes), sum(len(delta.down) for delta in each))
+        rank = 0
+        for part, delta in found:
+            first = sum(self.sizes[:part])
+            up[first : first + self.sizes[part], rank : rank + len(delta.down)] = delta.up
+            rank += len(delta.down)
+        gain = None
+        if any(delta.gain is not None for delta in each):
+            parts = [deltas.get(name) for name in self.names]
+            gain = torch.cat([_gain(part, size, up) for part, size in zip(parts, self.sizes, strict=True)])
+        return Delta(torch.cat([delta.down for delta in each]), up, gain, _scale(each))
+
     def stack(self) -> Delta | None:
         """The A and B of all adapters of the mix, without their gains; None if none of them does anything here."""
         if self._stacked_for is not self._mix.members:
@@ -77,30 +96,20 @@ class MixedLinear(nn.Module):
         return self._stack
 
     def _restack(self) -> None:
-        found = [[member.get(name) for name in self.names] for member in self._mix.members]
-        each = [(at, delta) for deltas in found for at, delta in enumerate(deltas) if delta]
+        found = [member.get(self.names[0]) for member in self._mix.members]
+        each = [delta for delta in found if delta]
         self._stacked_for = self._mix.members
-        self.ranks = tuple(sum(len(delta.down) for delta in deltas if delta) for deltas in found)
+        self.ranks = tuple(len(delta.down) if delta else 0 for delta in found)
         self._stack, self._gains = None, None
         if not each:
             return
-        scales = [delta.scale for _, delta in each if delta.scale is not None]
-        down, up = torch.cat([delta.down for _, delta in each]), self._blocks(each)
-        self._stack = Delta(down, up, scale=torch.cat(scales) if scales else None)
-        if any(delta.gain is not None for _, delta in each):
-            plain = [torch.ones(size, device=up.device) for size in self.sizes]
-            gains = [torch.cat([_gain(delta, one) for delta, one in zip(d, plain, strict=True)]) for d in found]
-            self._gains = torch.stack([*gains, torch.cat(plain)])  # the last, at -1, is the base's
-
-    def _blocks(self, each: Sequence[tuple[int, Delta]]) -> torch.Tensor:
-        """Each `up` at the outputs of its part and at its own ranks, and zeros elsewhere."""
-        up = each[0][1].up.new_zeros(sum(self.sizes), sum(len(delta.down) for _, delta in each))
-        rank = 0
-        for part, delta in each:
-            first = sum(self.sizes[:part])
-            up[first : first + self.sizes[part], rank : rank + len(delta.down)] = delta.up
-            rank += len(delta.down)
-        return up
+        self._stack = each[0]
+        if len(each) > 1:
+            down, up = torch.cat([delta.down for delta in each]), torch.cat([delta.up for delta in each], dim=1)
+            self._stack = Delta(down, up, scale=_scale(each))
+        if any(delta.gain is not None for delta in each):
+            # the last, at -1, is the base's
+            self._gains = torch.stack([_gain(delta, sum(self.sizes), each[0].up) for delta in (*found, None)])
 
     def _amplified(self, out: torch.Tensor) -> torch.Tensor:
         assert self._gains is not None
@@ -142,6 +151,12 @@ class _Whole:
         return found
 
 
+def join(adaptation: Adaptation, mixed: Sequence[MixedLinear]) -> Adaptation:
+    """An adapter as the layers want it: its deltas by the name of each layer's first part."""
+    joined = {layer.names[0]: delta for layer in mixed if (delta := layer.joined(adaptation.deltas))}
+    return adaptation._replace(deltas=joined)
+
+
 def mix_adapters_into(model: nn.Module, eight_bits: bool = False) -> tuple[Mix, list[MixedLinear]]:
     """Exchange a model's linear layers for such; returns what tells them whom to serve, and them."""
     mix, mixed = Mix(), []
@@ -171,5 +186,10 @@ def _families(own: dict[str, nn.Linear]) -> list[tuple[str, ...]]:
     return [*families, *((name,) for name in own if name not in taken)]
 
 
-def _gain(delta: Delta | None, plain: torch.Tensor) -> torch.Tensor:
-    return delta.gain if delta and delta.gain is not None else plain
+def _gain(delta: Delta | None, size: int, like: torch.Tensor) -> torch.Tensor:
+    return delta.gain if delta and delta.gain is not None else torch.ones(size, device=like.device)
+
+
+def _scale(each: Sequence[Delta]) -> torch.Tensor | None:
+    scales = [delta.scale for delta in each if delta.scale is not None]
+    return torch.cat(scales) if scales else None

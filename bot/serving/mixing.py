@@ -16,7 +16,7 @@ class Delta(NamedTuple):
     scale: torch.Tensor | None = None
 
 
-Deltas = Mapping[str, Delta]  # by the layer's name in the model
+Deltas = Mapping[str, Delta]  # by the layer's name in the model; of layers that are joined the first one's
 
 
 class Adaptation(NamedTuple):

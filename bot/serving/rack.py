@@ -14,7 +14,7 @@ from bot.errors import AdapterRefused
 from bot.serving.mixing import Adaptation
 from bot.serving.refusals import AdapterLoaded, UnknownModel
 
-MEMORY_BYTES = 1024**3  # some fifty adapters of rank 16 for the small model
+MEMORY_BYTES = 1024**3  # some forty adapters of rank 16 for the small model
 
 Read = Callable[[Path], Adaptation]
 

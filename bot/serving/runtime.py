@@ -107,7 +107,7 @@ class _Session:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in graph.constants.values()]
         options.add_external_initializers(list(graph.constants), values)
         self._session = onnxruntime.InferenceSession(graph.proto(), options, providers=["CPUExecutionProvider"])
-        self._layers, self.words = graph.layers, graph.words
+        self._layers, self._whole, self.words = graph.layers, graph.whole, graph.words
         self._binding = self._session.io_binding()
         self._held: dict[str, torch.Tensor] = {}  # what is bound, so that it stays
         self._slots: tuple[int, ...] = ()
@@ -151,8 +151,8 @@ class _Session:
             ranks = layer.ranks if stack else ()
             if ranks not in masks:
                 masks[ranks] = belonging(theirs, ranks)
-            last = layer is self._layers[-1]  # which sees the last token alone
-            self._bind(f"mask.{number}", masks[ranks][:, -1:].contiguous() if last else masks[ranks])
+            mask = masks[ranks]
+            self._bind(f"mask.{number}", mask if number < self._whole else mask[:, -1:].contiguous())
             if anew:
                 base = layer.base
                 self._bind(f"down.{number}", stack.down if stack else torch.empty(0, base.in_features))

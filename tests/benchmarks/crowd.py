@@ -28,7 +28,7 @@ from bot.serving.weights import locate
 from bot.settings import load_settings
 from tests.benchmarks import servers
 from tests.benchmarks.meters import shared_host
-from tests.benchmarks.servers import KEY, Server
+from tests.benchmarks.servers import CLIENT, KEY, Server
 from tests.benchmarks.serving import ADAPTERS, make_adapters, make_prompts
 from tests.meanwhile import repeatedly
 
@@ -117,7 +117,7 @@ def leavers(server: Server, prompts: list[str]) -> None:
 
     def leave(at: int) -> None:
         body = server.body(prompts[at], f"adapter-{at}")
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body, headers=KEY, timeout=300) as response:
+        with CLIENT.stream("POST", f"{server.url}/v1/chat/completions", json=body) as response:
             next(response.iter_bytes(), None)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -128,7 +128,7 @@ def settled(server: Server) -> None:
     """How long until no slot is held any more."""
     begun = time.perf_counter()
     while time.perf_counter() - begun < SETTLE_SECONDS:
-        held = throughput.parse(httpx.get(f"{server.url}/metrics", headers=KEY, timeout=30).text)
+        held = throughput.parse(CLIENT.get(f"{server.url}/metrics").text)
         if held.answering == held.waiting == 0:
             print(f"{LEAVERS} clients left in mid-stream: every slot free {time.perf_counter() - begun:.2f} s later")
             return

@@ -25,7 +25,7 @@ from bot.serving.eightbit import EightBitLinear, product, rounded_pair
 from bot.serving.engine import PLACES, Engine
 from bot.serving.fitting import read_adaptation
 from bot.serving.generation import Generation, GenerationRequest
-from bot.serving.mixed import mix_adapters_into
+from bot.serving.mixed import join, mix_adapters_into
 from bot.serving.prefixes import LEAST_TOKENS, Prefixes
 from bot.serving.refusals import OutOfMemory, TookTooLong
 from bot.serving.sampling import Sampler
@@ -499,7 +499,7 @@ def test_a_layer_gives_each_token_the_result_of_its_own_adapter(
     table = model.get_input_embeddings().weight.detach()
     mix, mixed = mix_adapters_into(model, eight_bits)
     layers = dict(pair for each in mixed for pair in each.layers())
-    found = [read_adaptation(path, {"tiny"}, layers, "lm_head", table) for path in adapters.values()]
+    found = [join(read_adaptation(path, {"tiny"}, layers, "lm_head", table), mixed) for path in adapters.values()]
     deltas = [None, *(each.deltas for each in found)]
     torch.manual_seed(0)
     for layer in mixed:

@@ -5,7 +5,7 @@ import hashlib
 import sqlalchemy as sa
 
 from bot import citations, indexes, jobs, ledger
-from bot.records import Chunk, Indexed, Sighting
+from bot.records import Chunk, Indexed, Passage, Sighting
 
 
 def given_document(engine: sa.Engine, path: str, text: str) -> int:
@@ -47,3 +47,47 @@ def test_a_version_made_anew_for_another_index_says_the_same(engine: sa.Engine) 
     ledger.activate(engine, [Indexed(job, "returns.md", None, 1, (), {})])
     assert int(job.subject) != first
     assert citations.standing(engine, [first]) == {first: "current"}
+
+
+def cited(engine: sa.Engine, chunks: list[Chunk], chunk_id: str) -> str:
+    """What opens from a citation of one of these chunks."""
+    given_document(engine, "storage.md", "")
+    ledger.store(engine, chunks)
+    chosen = next(chunk for chunk in chunks if chunk.chunk_id == chunk_id)
+    passage = Passage(chunk_id, 1, "storage.md", "Storage", chosen.heading, None, chosen.text, 1.0)
+    beside = Passage("elsewhere", 1, "storage.md", "Storage", "", None, "Not cited.", 1.0)
+    first, second = citations.in_sections(engine, [passage, beside], {chunk_id})
+    assert second == beside
+    return first.opened
+
+
+def pieces(heading: str, *texts: str, start: int = 1) -> list[Chunk]:
+    return [Chunk(f"{start + at}", 1, start + at, heading, None, text, "storage.md") for at, text in enumerate(texts)]
+
+
+def test_a_citation_opens_with_the_section_around_it(engine: sa.Engine) -> None:
+    chunks = [
+        *pieces("Before", "Something else."),
+        *pieces("Settings", "From Settings, tap these: one.", "Storage: a location.", "Sound: a tone.", start=2),
+        *pieces("After", "Something else."),
+    ]
+    chunks[-1] = Chunk("9", 1, 5, "After", None, "Something else.", "storage.md")
+    assert cited(engine, chunks, "3") == "From Settings, tap these: one.\nStorage: a location.\nSound: a tone."
+
+
+def test_a_sentence_that_neighbours_share_is_read_once(engine: sa.Engine) -> None:
+    chunks = pieces("", "One thing. Another thing.", "Another thing. A third thing.")
+    assert cited(engine, chunks, "2") == "One thing. Another thing. A third thing."
+
+
+def test_of_a_long_section_what_is_nearest_opens(engine: sa.Engine) -> None:
+    texts = [f"word{at} " * (citations.SECTION_WORDS // 4) + "." for at in range(12)]
+    opened = cited(engine, pieces("", *texts), "6")
+    assert len(opened.split()) <= citations.SECTION_WORDS
+    assert [at for at in range(12) if f"word{at} " in opened] == [4, 5, 6]
+
+
+def test_a_chunk_that_is_no_more_opens_as_it_was_found(engine: sa.Engine) -> None:
+    passage = Passage("gone", 1, "storage.md", "", "", None, "As it was.", 1.0)
+    (found,) = citations.in_sections(engine, [passage], {"gone"})
+    assert found.opened == "As it was."
