@@ -40,7 +40,9 @@ SETTLE_SECONDS = 30
 @shared_host()
 def main() -> None:
     """Measure and print."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--swaps", type=int, default=SWAPS)
+    chosen = parser.parse_args()
     disable_progress_bar()
     settings = load_settings()
     folder = locate(settings.model, settings)
@@ -52,12 +54,13 @@ def main() -> None:
             for at in range(REGISTERED):
                 load(server, f"adapter-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
             print(f"{REGISTERED} adapters registered in {time.perf_counter() - begun:.0f} s")
-            before = memory(server)
-            swaps(server, made, prompts)
+            memory(server, "with all adapters registered")
+            swaps(server, made, prompts, chosen.swaps)
+            memory(server, "after the swaps")
             crowd(server, prompts)
             leavers(server, prompts)
             settled(server)
-            print(f"memory: {before:.2f} GB with all adapters registered, {memory(server):.2f} GB in the end")
+            memory(server, "in the end")
         report(health)
 
 
@@ -66,7 +69,7 @@ def load(server: Server, name: str, path: Path) -> None:
     server.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(path)}).raise_for_status()
 
 
-def swaps(server: Server, made: dict[str, Path], prompts: list[str]) -> None:
+def swaps(server: Server, made: dict[str, Path], prompts: list[str], number: int) -> None:
     """Adapters come and go while others are asked for; every request must be answered."""
     outcomes, taken, chance = list[str](), list[float](), random.Random(0)
 
@@ -74,7 +77,7 @@ def swaps(server: Server, made: dict[str, Path], prompts: list[str]) -> None:
         outcomes.append(outcome(server, chance.choice(prompts), f"adapter-{chance.randrange(REGISTERED)}"))
 
     with repeatedly(ask_any, CLIENTS):
-        for at in range(SWAPS):
+        for at in range(number):
             start = time.perf_counter()
             load(server, f"swap-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
             taken.append(time.perf_counter() - start)
@@ -82,7 +85,7 @@ def swaps(server: Server, made: dict[str, Path], prompts: list[str]) -> None:
                 server.post("/v1/unload_lora_adapter", {"lora_name": f"swap-{at - 1}"}).raise_for_status()
             outcomes.append(outcome(server, prompts[at % len(prompts)], f"swap-{at}", "new"))
     print(
-        f"{SWAPS} swaps under the load of {CLIENTS} clients: {told(outcomes)}; "
+        f"{number} swaps under the load of {CLIENTS} clients: {told(outcomes)}; "
         f"{statistics.median(taken) * 1000:.0f} ms a load"
     )
 
@@ -136,9 +139,9 @@ def settled(server: Server) -> None:
     print(f"{LEAVERS} clients left in mid-stream: slots are still held after {SETTLE_SECONDS} s")
 
 
-def memory(server: Server) -> float:
-    """Resident gigabytes."""
-    return float(psutil.Process(server.process.pid).memory_info().rss) / 1e9
+def memory(server: Server, when: str) -> None:
+    """Print the resident memory."""
+    print(f"memory {when}: {psutil.Process(server.process.pid).memory_info().rss / 1e9:.2f} GB")
 
 
 @contextmanager
