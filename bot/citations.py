@@ -21,10 +21,8 @@ Standing = Literal["current", "changed", "removed"]
 def in_sections(engine: sa.Engine, passages: Sequence[Passage], cited: Collection[str]) -> tuple[Passage, ...]:
     """The passages, those whose chunks are cited with their sections. A chunk is as short as a search wants it; who
     reads where a sentence stands wants to see what stands around it, such as what a list is a list of."""
-    return tuple(
-        replace(one, section=_section(documents.around(engine, one.chunk_id), one)) if one.chunk_id in cited else one
-        for one in passages
-    )
+    sections = {chunk_id: _section(documents.around(engine, chunk_id), chunk_id) for chunk_id in cited}
+    return tuple(replace(one, section=sections.get(one.chunk_id, one.section)) for one in passages)
 
 
 def standing(engine: sa.Engine, version_ids: Collection[int]) -> dict[int, Standing]:
@@ -47,11 +45,14 @@ def of_answers(engine: sa.Engine, given: Sequence[Answer]) -> dict[int, Standing
     return standing(engine, {citation.version_id for answer in given for citation in answer.citations})
 
 
-def _section(near: Sequence[Chunk], cited: Passage) -> str:
+def _section(near: Sequence[Chunk], chunk_id: str) -> str:
     """The cited chunk with as many of its neighbours, the nearest first, as have `SECTION_WORDS` together; nothing
     where it is no more, since its document was switched to another version meanwhile."""
-    held = [chunk for chunk in near if chunk.chunk_id == cited.chunk_id]
-    for chunk in sorted(near, key=lambda one: abs(one.ordinal - held[0].ordinal) if held else 0)[1:]:
+    middle = next((chunk for chunk in near if chunk.chunk_id == chunk_id), None)
+    if middle is None:
+        return ""
+    held = [middle]
+    for chunk in sorted(near, key=lambda one: abs(one.ordinal - middle.ordinal))[1:]:
         beside = any(abs(chunk.ordinal - one.ordinal) == 1 for one in held)
         if beside and sum(len(one.text.split()) for one in (*held, chunk)) <= SECTION_WORDS:
             held.append(chunk)
@@ -60,7 +61,7 @@ def _section(near: Sequence[Chunk], cited: Passage) -> str:
 
 def _joined(chunks: Sequence[Chunk]) -> str:
     """Neighbours as one text; a sentence that they share stands once."""
-    text = chunks[0].text if chunks else ""
+    text = chunks[0].text
     for before, chunk in itertools.pairwise(chunks):
         shared = sentences.split(before.text)[-1]
         twice = before.text.endswith(shared) and chunk.text.startswith(shared)

@@ -46,11 +46,6 @@ class Passage:
     section: str = ""
 
     @property
-    def opened(self) -> str:
-        """What a customer reads who opens the citation: the section, where it is known."""
-        return self.section or self.text
-
-    @property
     def place(self) -> str:
         """The title and heading that the text is read under."""
         return " - ".join(part for part in (self.title, self.heading) if part)
@@ -152,6 +147,11 @@ class Answer:
     messages: tuple[dict[str, str], ...] = ()
     said: str = ""
     keys: tuple[str, ...] = ()
+
+    def opened(self, citation: Citation) -> str:
+        """What a customer reads who opens a citation: the section, where it is known."""
+        cited = (one for one in self.passages if one.chunk_id == citation.chunk_id)
+        return next((one.section or one.text for one in cited), citation.quote)
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,7 @@ def draw_source(answer: Answer, citation: Citation, standing: Mapping[int, Stand
             return
         if now == "changed":
             st.caption("This document has changed since. When you asked, it said:")
-        opened = {passage.chunk_id: passage.opened for passage in answer.passages}
-        st.html(highlighted(opened.get(citation.chunk_id, citation.quote), [citation.quote]))
+        st.html(highlighted(answer.opened(citation), [citation.quote]))
 
 
 @st.fragment

@@ -26,10 +26,10 @@ class Outcome:
     is nearest to what was said, `group` is shared by questions with the same right answers from the same documents.
 
     `found`: a wanted document is among the passages; `within_reach`: one of the passages contains a right answer;
-    `holds`: what opens from a citation contains one; `f1` and
-    `span_recall` (of the best sentence) lie in 0..1 and are 0 where nothing was answered; `sentences` are those shown,
-    `supported` so many of them as their citations bear out; `dropped` were said and held back; `evidence` in 0..1 is
-    what the decision to answer was made on, `similarity` the cosine of the question and the nearest sentence found;
+    `holds`: what opens from a citation contains one; `f1` and `span_recall` (of the best sentence) lie in 0..1 and are
+    0 where nothing was answered; `sentences` are those shown, `supported` so many of them as their citations bear out;
+    `dropped` were said and held back; `evidence` in 0..1 is what the decision to answer was made on, `similarity` the
+    cosine of the question and the nearest sentence found;
     `key_f1` is the token F1 of the emphasised words, None where nothing is emphasised.
     """
 
@@ -193,8 +193,7 @@ def _stands(desk: Desk, citation: Citation) -> bool:
 
 def _cited_texts(answer: Answer) -> list[str]:
     """What opens from its citations."""
-    opened = {passage.chunk_id: passage.opened for passage in answer.passages}
-    return [f"{one.title} {one.heading} {opened.get(one.chunk_id, one.quote)}" for one in answer.citations]
+    return [f"{one.title} {one.heading} {answer.opened(one)}" for one in answer.citations]
 
 
 def _stored(desk: Desk, citation: Citation) -> str:

@@ -1,11 +1,13 @@
 """What an answer cites may change or go after it was given."""
 
 import hashlib
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from bot import citations, indexes, jobs, ledger
 from bot.records import Chunk, Indexed, Passage, Sighting
+from tests.quality.given_answers import said
 
 
 def given_document(engine: sa.Engine, path: str, text: str) -> int:
@@ -58,7 +60,7 @@ def cited(engine: sa.Engine, chunks: list[Chunk], chunk_id: str) -> str:
     beside = Passage("elsewhere", 1, "storage.md", "Storage", "", None, "Not cited.", 1.0)
     first, second = citations.in_sections(engine, [passage, beside], {chunk_id})
     assert second == beside
-    return first.opened
+    return first.section
 
 
 def pieces(heading: str, *texts: str, start: int = 1) -> list[Chunk]:
@@ -69,9 +71,8 @@ def test_a_citation_opens_with_the_section_around_it(engine: sa.Engine) -> None:
     chunks = [
         *pieces("Before", "Something else."),
         *pieces("Settings", "From Settings, tap these: one.", "Storage: a location.", "Sound: a tone.", start=2),
-        *pieces("After", "Something else."),
+        *pieces("After", "Something else.", start=5),
     ]
-    chunks[-1] = Chunk("9", 1, 5, "After", None, "Something else.", "storage.md")
     assert cited(engine, chunks, "3") == "From Settings, tap these: one.\nStorage: a location.\nSound: a tone."
 
 
@@ -89,5 +90,6 @@ def test_of_a_long_section_what_is_nearest_opens(engine: sa.Engine) -> None:
 
 def test_a_chunk_that_is_no_more_opens_as_it_was_found(engine: sa.Engine) -> None:
     passage = Passage("gone", 1, "storage.md", "", "", None, "As it was.", 1.0)
-    (found,) = citations.in_sections(engine, [passage], {"gone"})
-    assert found.opened == "As it was."
+    answer = said(passage, "As it was [1].")
+    found = replace(answer, passages=citations.in_sections(engine, [passage], {"gone"}))
+    assert found.opened(found.citations[0]) == "As it was."
