@@ -8,6 +8,7 @@ for fifty times a second.
 
 import argparse
 import math
+import multiprocessing
 import random
 import statistics
 import tempfile
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,7 @@ from tests.meanwhile import repeatedly
 REGISTERED, SWAPS, CROWD, LEAVERS, CLIENTS = 500, 100, 50, 20, 4
 LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 30
+HEALTHY_MS = 50
 
 
 @shared_host()
@@ -49,19 +51,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         made = make_adapters(folder, Path(scratch))
         prompts = make_prompts(folder, 60)
+        phases = dict[str, float]()
         with servers.frontdesk(settings.model, settings.models, {}) as server, watched(server) as health:
-            begun = time.perf_counter()
+            begun = phases["the registering"] = time.perf_counter()
             for at in range(REGISTERED):
                 load(server, f"adapter-{at}", made[ADAPTERS[at % len(ADAPTERS)]])
             print(f"{REGISTERED} adapters registered in {time.perf_counter() - begun:.0f} s")
             memory(server, "with all adapters registered")
+            phases["the swaps"] = time.perf_counter()
             swaps(server, made, prompts, chosen.swaps)
             memory(server, "after the swaps")
+            phases["the crowd"] = time.perf_counter()
             crowd(server, prompts)
+            phases["the leaving"] = time.perf_counter()
             leavers(server, prompts)
             settled(server)
             memory(server, "in the end")
-        report(health)
+        report(health, phases)
 
 
 def load(server: Server, name: str, path: Path) -> None:
@@ -145,29 +151,46 @@ def memory(server: Server, when: str) -> None:
 
 
 @contextmanager
-def watched(server: Server) -> Iterator[list[float]]:
-    """Milliseconds that the health page took, asked for again and again; infinitely many where it failed."""
-    taken = list[float]()
-
-    def look(client: httpx.Client) -> None:
-        start = time.perf_counter()
-        try:
-            client.get(f"{server.url}/health").raise_for_status()
-            taken.append(1000 * (time.perf_counter() - start))
-        except httpx.HTTPError:
-            taken.append(math.inf)
-
-    with httpx.Client(headers=KEY, timeout=30) as client, repeatedly(partial(look, client), pause=LOOK_SECONDS):
+def watched(server: Server) -> Iterator[list[tuple[float, float]]]:
+    """When the health page was asked for, by a process of its own, and the milliseconds it took; filled in the end."""
+    spawn, taken = multiprocessing.get_context("spawn"), list[tuple[float, float]]()
+    ours, theirs = spawn.Pipe()
+    watcher = spawn.Process(target=watch, args=(server.url, theirs), daemon=True)
+    watcher.start()
+    try:
         yield taken
+    finally:
+        ours.send("enough")
+        taken.extend(ours.recv())
 
 
-def report(health: list[float]) -> None:
-    """How fast the health page was throughout."""
-    ranked = sorted(health)
+def watch(url: str, asker: Connection) -> None:
+    """Ask for the health page until told that it is enough; infinitely many milliseconds where it failed."""
+    taken = list[tuple[float, float]]()
+    with httpx.Client(headers=KEY, timeout=30) as client:
+        while not asker.poll(LOOK_SECONDS):
+            start = time.perf_counter()
+            try:
+                client.get(f"{url}/health").raise_for_status()
+                taken.append((start, 1000 * (time.perf_counter() - start)))
+            except httpx.HTTPError:
+                taken.append((start, math.inf))
+    asker.send(taken)
+
+
+def report(health: list[tuple[float, float]], phases: dict[str, float]) -> None:
+    """How fast the health page was throughout, and what went on when it was not."""
+    ranked = sorted(milliseconds for _, milliseconds in health)
     shares = {name: ranked[int(share * (len(ranked) - 1))] for name, share in (("median", 0.5), ("p99", 0.99))}
     said = ", ".join(f"{name} {value:.1f} ms" for name, value in shares.items())
-    late = sum(value >= 50 for value in ranked)
-    print(f"health, asked {len(ranked)} times: {said}, at most {ranked[-1]:.1f} ms; {late} of them took 50 ms or more")
+    late = [(when, milliseconds) for when, milliseconds in health if milliseconds >= HEALTHY_MS]
+    print(
+        f"health, asked {len(ranked)} times: {said}, at most {ranked[-1]:.1f} ms; "
+        f"{len(late)} of them took {HEALTHY_MS} ms or more"
+    )
+    for when, milliseconds in late:
+        phase = max((name for name, begun in phases.items() if begun <= when), key=phases.__getitem__)
+        print(f"  {milliseconds:.0f} ms, {when - phases[phase]:.1f} s after the beginning of {phase}")
 
 
 if __name__ == "__main__":
